@@ -1,0 +1,308 @@
+"""The classifier: features, heads and thresholds together; classify, explain, and the arrays beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, overload
+
+import numpy as np
+
+from stance.articles import article_from_text
+from stance.errors import OptionError
+from stance.features import BLOCKS, Featurizer, bigrams, gate_open
+from stance.jsonl import PathLike
+from stance.linear import Floats, Heads, segment_sums, sigmoid, softmax
+from stance.model import columns_of
+from stance.model import Model
+from stance.model_folder import save_model
+from stance.records import (
+    Article,
+    ArticlePrediction,
+    Contribution,
+    Explanation,
+    OutputExplanation,
+    Prediction,
+)
+from stance.schema import NEUTRAL, Schema
+from stance.sentences import article_sentences
+
+BATCH = 1024
+_WORD_CACHE = 1 << 16
+
+
+class Classifier:
+    """A fitted model: calibrated probabilities for every topic and for every stance toward every target.
+
+    Made by `stance.train` or `stance.load`. Immutable, and safe to share between threads.
+
+    Attributes:
+        model: schema, options, weights, thresholds and provenance as one value.
+        schema: the model's schema.
+        columns: what the columns of `decision_function` and `predict_proba` are.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.schema = model.schema
+        self.columns = columns_of(model.schema)
+        self._heads = model.heads
+        self._decisions = model.decisions
+        options = model.options
+        self._featurizer = Featurizer(model.schema, char_min=options.char_min, char_max=options.char_max)
+        outputs = {(o.name, False): o for o in model.schema.topics} | {(o.name, True): o for o in model.schema.targets}
+        self._gated = [outputs[column.name, column.stance is not None] for column in self.columns]
+        self._spellings = _Spellings(self._featurizer, model.heads)
+
+    def __repr__(self) -> str:
+        features = sum(len(table.keys) for table in self._heads.tables.values())
+        return (
+            f"Classifier(topics={list(self.schema.topic_names)}, targets={list(self.schema.target_names)}, "
+            f"features={features})"
+        )
+
+    def save(self, path: PathLike) -> None:
+        """Write the model folder, whole or not at all; see `stance.model_folder`."""
+        save_model(self.model, path)
+
+    @overload
+    def classify(self, texts: str, *, target: str | None = None, min_precision: float | None = None) -> Prediction: ...
+    @overload
+    def classify(
+        self, texts: Iterable[str], *, target: str | None = None, min_precision: float | None = None
+    ) -> list[Prediction]: ...
+    def classify(
+        self, texts: str | Iterable[str], *, target: str | None = None, min_precision: float | None = None
+    ) -> Prediction | list[Prediction]:
+        """Topics and stances of one text, or of each of several, in order.
+
+        Args:
+            texts: one string, or any iterable of strings. A blank string is neutral and without topics.
+            target: what ``Prediction.stance`` is toward; the schema's default target if None.
+            min_precision: in (0, 1]; leave out topics, and give None for stances, whose precision at their
+                probability was below this on held-out sentences.
+
+        Raises:
+            TypeError: something else than a string; names its index.
+            LabelError: an unknown target.
+            OptionError: ``min_precision`` outside (0, 1].
+        """
+        chosen = self.schema.default_target if target is None else self.schema.check_target(target)
+        bars = self._bars(min_precision)
+        if isinstance(texts, str):
+            return self._predictions([texts], chosen, bars)[0]
+        return [p for batch in batches(texts) for p in self._predictions(batch, chosen, bars)]
+
+    def classify_article(
+        self, article: str | Article, *, target: str | None = None, min_precision: float | None = None
+    ) -> ArticlePrediction:
+        """Clean an article, split it into sentences, classify each, and give the shares per topic and stance."""
+        if not isinstance(article, str | Article):
+            raise TypeError(f"expected the article's text as str, or an Article, got {type(article).__name__}")
+        whole = article_from_text(article) if isinstance(article, str) else article
+        sentences = article_sentences(whole)
+        found = self.classify((s.text for s in sentences), target=target, min_precision=min_precision)
+        n = max(len(sentences), 1)
+        return ArticlePrediction(
+            sentences=tuple(sentences),
+            predictions=tuple(found),
+            topic_shares={topic: sum(topic in p.topics for p in found) / n for topic in self.schema.topic_names},
+            stance_shares={
+                name: {stance: sum(p.stances[name] == stance for p in found) / n for stance in self.schema.stances}
+                for name in self.schema.target_names
+            },
+        )
+
+    def decision_function(self, texts: str | Iterable[str]) -> Floats:
+        """Calibrated logits, shape (n, len(columns)): a topic's is a log-odds, a target's go through softmax."""
+        given = [texts] if isinstance(texts, str) else texts
+        parts = [self._logits(batch) for batch in batches(given)]
+        return np.vstack(parts) if parts else np.zeros((0, len(self.columns)))
+
+    def predict_proba(self, texts: str | Iterable[str]) -> Floats:
+        """Calibrated probabilities, shape (n, len(columns)); each target's columns sum to 1."""
+        return self._probabilities(self.decision_function(texts))
+
+    def explain(self, text: str) -> Explanation:
+        """Which pieces of the text speak for and against each output, as weights that add up to its logit.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"explain takes one str, got {type(text).__name__}")
+        occurrences = self._featurizer.occurrences(text)
+        counts = dict.fromkeys(BLOCKS, 0.0)
+        for occurrence in occurrences:
+            counts[occurrence.block] += occurrence.share
+        gates = self._gates([self._featurizer.analyse(text).groups])[0]
+        half = len(self.columns)
+        weights = np.zeros((len(occurrences), half))
+        for i, occurrence in enumerate(occurrences):
+            table = self._heads.tables[occurrence.block]
+            row = table.rows[table.index.get(occurrence.key, -1)]
+            weights[i] = (row[:half] + gates * row[half:]) * (occurrence.share / np.sqrt(counts[occurrence.block]))
+        bias = self._heads.bias[:half] + gates * self._heads.bias[half:]
+        logits = bias + weights.sum(axis=0)
+        probabilities = self._probabilities(logits[None, :])[0]
+        reasons = [
+            OutputExplanation(
+                logit=float(logits[c]),
+                probability=float(probabilities[c]),
+                bias=float(bias[c]),
+                contributions=tuple(_merged(text, occurrences, weights[:, c])),
+            )
+            for c in range(half)
+        ]
+        topics = len(self.schema.topics)
+        size = len(self.schema.stances)
+        return Explanation(
+            text=text,
+            prediction=self.classify(text),
+            topics=dict(zip(self.schema.topic_names, reasons[:topics], strict=True)),
+            stances={
+                target: dict(zip(self.schema.stances, reasons[topics + i * size : topics + (i + 1) * size], strict=True))
+                for i, target in enumerate(self.schema.target_names)
+            },
+        )
+
+    def _logits(self, texts: Sequence[str]) -> Floats:
+        analyses = [self._featurizer.analyse(text) for text in texts]
+        word, lexicon = self._heads.tables["word"], self._heads.tables["lexicon"]
+        unknown_word, unknown_mark = len(word.keys), len(lexicon.keys)
+        word_ids: list[int] = []
+        word_lengths: list[int] = []
+        mark_ids: list[int] = []
+        for analysis in analyses:
+            units = analysis.units
+            word_ids += [word.index.get(unit, unknown_word) for unit in units]
+            word_ids += [word.index.get(pair, unknown_word) for pair in bigrams(units)]
+            word_lengths.append(max(2 * len(units) - 1, 0))
+            mark_ids += [lexicon.index.get(mark.key, unknown_mark) for mark in analysis.marks]
+        sums = segment_sums(word.rows, word_ids, word_lengths)
+        sums += segment_sums(lexicon.rows, mark_ids, [len(analysis.marks) for analysis in analyses])
+        sums += self._spellings.sums([analysis.words for analysis in analyses])
+        return self._heads.scores(sums, self._gates([analysis.groups for analysis in analyses]))
+
+    def _gates(self, groups: Sequence[dict[str, int]]) -> Floats:
+        return np.array([[gate_open(output, found) for output in self._gated] for found in groups], dtype=np.float64)
+
+    def _probabilities(self, logits: Floats) -> Floats:
+        topics = len(self.schema.topics)
+        size = len(self.schema.stances)
+        by_target = logits[:, topics:].reshape(len(logits), len(self.schema.targets), size)
+        stances = softmax(by_target) if by_target.size else by_target
+        return np.hstack([sigmoid(logits[:, :topics]), stances.reshape(len(logits), -1)])
+
+    def _bars(self, min_precision: float | None) -> dict[str, float]:
+        if min_precision is None:
+            return {}
+        if isinstance(min_precision, bool) or not isinstance(min_precision, int | float) or not 0 < min_precision <= 1:
+            raise OptionError(f"min_precision must be a number above 0 and up to 1, got {min_precision!r}")
+        return {key: decision.needed(min_precision) for key, decision in self._decisions.items()}
+
+    def _predictions(self, texts: Sequence[str], target: str | None, bars: Mapping[str, float]) -> list[Prediction]:
+        rows = self._probabilities(self._logits(texts)).tolist()
+        return [
+            self._prediction(text, row, target, bars) if text.strip() else self._blank(text, row, target)
+            for text, row in zip(texts, rows, strict=True)
+        ]
+
+    def _prediction(self, text: str, row: list[float], target: str | None, bars: Mapping[str, float]) -> Prediction:
+        names = self.schema.topic_names
+        topic_probabilities = dict(zip(names, row, strict=False))
+        topics = tuple(
+            name
+            for name, probability in topic_probabilities.items()
+            if probability >= self._decisions[name].threshold and probability >= bars.get(name, 0.0)
+        )
+        stances: dict[str, str | None] = {}
+        stance_probabilities: dict[str, dict[str, float]] = {}
+        at = len(names)
+        for name in self.schema.target_names:
+            probabilities = dict(zip(self.schema.stances, row[at : at + len(self.schema.stances)], strict=True))
+            at += len(self.schema.stances)
+            stance = self._decide(name, probabilities)
+            stance_probabilities[name] = probabilities
+            stances[name] = stance if not bars or probabilities[stance] >= bars[f"{name}:{stance}"] else None
+        return Prediction(
+            text, topics, None if target is None else stances[target], stances, topic_probabilities, stance_probabilities
+        )
+
+    def _decide(self, target: str, probabilities: Mapping[str, float]) -> str:
+        """The stance furthest above its threshold; neutral, or else the likeliest, where none reaches its own."""
+        best, best_ratio = "", 1.0
+        for stance, probability in probabilities.items():
+            if stance != NEUTRAL:
+                ratio = probability / self._decisions[f"{target}:{stance}"].threshold
+                if ratio >= best_ratio:
+                    best, best_ratio = stance, ratio
+        if best:
+            return best
+        return NEUTRAL if NEUTRAL in probabilities else max(probabilities, key=lambda stance: probabilities[stance])
+
+    def _blank(self, text: str, row: list[float], target: str | None) -> Prediction:
+        """A text without content: neutral and without topics, whatever the biases say."""
+        neutral = [float(stance == NEUTRAL) for stance in self.schema.stances]
+        if NEUTRAL not in self.schema.stances:
+            return self._prediction(text, row, target, {})
+        return self._prediction(text, [0.0] * len(self.schema.topics) + neutral * len(self.schema.targets), target, {})
+
+
+class _Spellings:
+    """Sums of character n-gram rows, one cached row a distinct word."""
+
+    def __init__(self, featurizer: Featurizer, heads: Heads) -> None:
+        self._featurizer = featurizer
+        self._table = heads.tables["char"]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._cache: dict[str, tuple[Floats, int]] = {}
+
+    def sums(self, texts: Sequence[Sequence[str]]) -> Floats:
+        """Scaled sums over each text's words, shape (texts, columns)."""
+        if len(self._cache) > _WORD_CACHE:
+            self._clear()
+        total = np.zeros((len(texts), self._table.rows.shape[1]))
+        for i, found in enumerate(texts):
+            rows = [self._row(word) for word in found]
+            if rows:
+                count = sum(size for _, size in rows)
+                total[i] = np.sum([row for row, _ in rows], axis=0) / np.sqrt(max(count, 1))
+        return total
+
+    def _row(self, word: str) -> tuple[Floats, int]:
+        cached = self._cache.get(word)
+        if cached is None:
+            grams = self._featurizer.char_ngrams(word)
+            index = self._table.index
+            ids = [i for gram in grams if (i := index.get(gram, -1)) >= 0]
+            cached = (self._table.rows[ids].sum(axis=0), len(grams))
+            self._cache[word] = cached
+        return cached
+
+
+def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
+    """The texts in lists of at most ``size``; a `TypeError` names the index of anything that is not a string."""
+    if isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
+        raise TypeError(f"expected a str or an iterable of str, got {type(texts).__name__}")
+    source = iter(texts)
+    start = 0
+    while batch := list(islice(source, size)):
+        for offset, text in enumerate(batch):
+            if not isinstance(text, str):
+                raise TypeError(f"expected str at index {start + offset}, got {type(text).__name__}")
+        yield batch
+        start += len(batch)
+
+
+def _merged(text: str, occurrences: Sequence[Any], weights: Floats) -> list[Contribution]:
+    """One contribution per feature and place; a word's character n-grams count as one."""
+    sums: dict[tuple[int, int, str], float] = {}
+    for occurrence, weight in zip(occurrences, weights.tolist(), strict=True):
+        name = {"char": "spelling", "word": "words"}.get(occurrence.block, occurrence.key)
+        place = (occurrence.start, occurrence.end, name)
+        sums[place] = sums.get(place, 0.0) + weight
+    found = [Contribution(s, e, text[s:e], name, weight) for (s, e, name), weight in sums.items() if weight != 0.0]
+    return sorted(found, key=lambda c: (-abs(c.weight), c.start, c.end))

@@ -1,0 +1,232 @@
+"""A labels folder: its articles' sentences, everything wrong with its labels, and the gold built from both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from stance.annotations import Merged, annotation_lines, merge
+from stance.articles import read_articles
+from stance.errors import LabelError, did_you_mean
+from stance.jsonl import PathLike
+from stance.labels import write_rows
+from stance.records import Annotation, Article, LabelledSentence, Sentence
+from stance.schema import Schema
+from stance.sentences import article_sentences
+from stance.splits import DEFAULT_SHARES, Shares, assign_splits
+
+ADJUDICATION = "adjudication"
+"""Of the files in ``annotations/``, the one that settles disagreements; its notes give one-line reasons."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceToLabel:
+    """One sentence as a coder gets it; ``sha`` ties the label to this very text."""
+
+    id: str
+    article: str
+    register: str
+    date: str
+    text: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a labels folder."""
+
+    message: str
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """One line for people, place first."""
+        return str(LabelError(self.message, file=self.file, line=self.line))
+
+    @classmethod
+    def of(cls, error: LabelError, file: Path) -> Problem:
+        """The problem that an error tells of; ``file`` where the error names none."""
+        place = str(LabelError("", file=error.file, line=error.line))
+        return cls(str(error).removeprefix(place), error.file or str(file), error.line)
+
+
+@dataclass
+class _Folder:
+    """What a labels folder holds, with the labels that fit a sentence, and what was wrong with the others."""
+
+    path: Path
+    sentences: dict[str, SentenceToLabel] = field(default_factory=dict)
+    coders: dict[str, list[Annotation]] = field(default_factory=dict)
+    adjudication: list[Annotation] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    merged: Merged = field(default_factory=lambda: Merged((), ()))
+
+
+def numbered_sentences(article: Article) -> Iterator[tuple[str, Sentence]]:
+    """Each sentence of an article with its id, ``<article>-<nn>``, counted from 01 in text order."""
+    for number, sentence in enumerate(article_sentences(article), start=1):
+        yield f"{article.id}-{number:02d}", sentence
+
+
+def sentences_to_label(path: PathLike) -> list[SentenceToLabel]:
+    """Every sentence of a labels folder's ``articles/`` (or of a path to articles), by article id, in text order.
+
+    Raises:
+        LabelError: no articles, or two with one id.
+    """
+    folder = Path(path) / "articles"
+    articles = sorted(read_articles(folder if folder.is_dir() else Path(path)), key=lambda article: article.id)
+    if not articles:
+        raise LabelError("expected articles, found none", file=path)
+    for one, following in pairwise(articles):
+        if one.id == following.id:
+            raise LabelError(f"expected distinct article ids, got {one.id!r} twice", file=path)
+    return [
+        SentenceToLabel(
+            id=name,
+            article=article.id,
+            register=article.metadata.get("register", ""),
+            date=article.metadata.get("date", ""),
+            text=sentence.text,
+            sha=sentence.sha,
+        )
+        for article in articles
+        for name, sentence in numbered_sentences(article)
+    ]
+
+
+def check(folder: PathLike, schema: Schema) -> list[Problem]:
+    """Everything that keeps a labels folder from being gold; empty where all is well.
+
+    Labels that do not parse, that name no sentence, or whose sentence has changed since; articles labelled in part or
+    by nobody; targets left out; disagreements that are open; adjudications without a one-line reason.
+    """
+    return _examined(Path(folder), schema).problems
+
+
+def build_gold(
+    folder: PathLike, schema: Schema, *, seed: int, shares: Shares = DEFAULT_SHARES
+) -> dict[str, list[LabelledSentence]]:
+    """Split -> gold rows, sorted by article and sentence; the same folder and seed give the same rows.
+
+    Raises:
+        LabelError: the first of `check`'s problems, and how many there are.
+    """
+    found = _examined(Path(folder), schema)
+    if found.problems:
+        first, *others = found.problems
+        more = f" (and {len(others)} more: `stance labels check`)" if others else ""
+        raise LabelError(first.message + more, file=first.file, line=first.line)
+    labels = {annotation.id: annotation for annotation in found.merged.annotations}
+    rows = [_gold(sentence, labels[name]) for name, sentence in found.sentences.items()]
+    split_of = assign_splits(rows, seed=seed, shares=shares)
+    return {split: [row for row in rows if split_of[row.article] == split] for split, _ in shares}
+
+
+def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike, schema: Schema) -> list[Path]:
+    """Write ``gold/<split>.jsonl`` of a labels folder, each atomically; returns the paths."""
+    paths = {split: Path(folder) / "gold" / f"{split}.jsonl" for split in gold}
+    for split, path in paths.items():
+        write_rows(gold[split], path, schema)
+    return list(paths.values())
+
+
+def _gold(sentence: SentenceToLabel, label: Annotation) -> LabelledSentence:
+    return LabelledSentence(
+        id=sentence.id,
+        article=sentence.article,
+        text=sentence.text,
+        topics=label.topics,
+        stances=label.stances,
+        register=sentence.register,
+        date=sentence.date,
+    )
+
+
+def _examined(path: Path, schema: Schema) -> _Folder:
+    found = _Folder(path)
+    try:
+        found.sentences = {sentence.id: sentence for sentence in sentences_to_label(path)}
+    except LabelError as error:
+        found.problems.append(Problem.of(error, path / "articles"))
+        return found
+    for file in sorted((path / "annotations").glob("*.jsonl")):
+        labels = list(_fitting(file, schema, found))
+        if file.stem == ADJUDICATION:
+            found.adjudication = labels
+        else:
+            found.coders[file.stem] = labels
+    if not found.coders:
+        message = "expected a coder's labels, <coder>.jsonl, found none"
+        found.problems.append(Problem(message, str(path / "annotations")))
+        return found
+    found.problems += _gaps(found)
+    _merge(found)
+    return found
+
+
+def _fitting(file: Path, schema: Schema, found: _Folder) -> Iterator[Annotation]:
+    """The annotations of a file that belong to a sentence as it stands; problems are noted in ``found``."""
+    id_of_sha = {sentence.sha: name for name, sentence in found.sentences.items()}
+    for line, annotation in annotation_lines(file, schema):
+        if isinstance(annotation, LabelError):
+            found.problems.append(Problem.of(annotation, file))
+            continue
+        for message in _faults(annotation, file.stem == ADJUDICATION, schema):
+            found.problems.append(Problem(f"{annotation.id}: {message}", str(file), line))
+        sentence = found.sentences.get(annotation.id)
+        moved = id_of_sha.get(annotation.sha)
+        if sentence is not None and sentence.sha == annotation.sha:
+            yield annotation
+        elif sentence is None:
+            hint = f"; its text is now {moved}" if moved else did_you_mean(annotation.id, found.sentences)
+            found.problems.append(Problem(f"no sentence has the id {annotation.id!r}{hint}", str(file), line))
+        else:
+            hint = f"; the text labelled is now {moved}" if moved else "; label it again"
+            message = f"{annotation.id}: the sentence changed since it was labelled (sha {annotation.sha[:12]}, "
+            found.problems.append(Problem(f"{message}now {sentence.sha[:12]}){hint}", str(file), line))
+
+
+def _faults(annotation: Annotation, adjudicates: bool, schema: Schema) -> Iterator[str]:
+    if adjudicates:
+        if not annotation.note.strip() or "\n" in annotation.note:
+            yield f"expected a note that gives the reason in one line, got {annotation.note!r}"
+        return
+    for target in schema.target_names:
+        if target not in annotation.stances:
+            yield f"expected a stance for every target, got none for {target}"
+
+
+def _gaps(found: _Folder) -> Iterator[Problem]:
+    """Articles that a coder labelled in part, and those that nobody labelled."""
+    sentences_of: dict[str, list[str]] = defaultdict(list)
+    for name, sentence in found.sentences.items():
+        sentences_of[sentence.article].append(name)
+    begun: set[str] = set()
+    for coder, labels in found.coders.items():
+        labelled = {label.id for label in labels}
+        for article, names in sentences_of.items():
+            left_out = [name for name in names if name not in labelled]
+            if len(left_out) < len(names):
+                begun.add(article)
+                if left_out:
+                    message = f"expected a label for every sentence of {article}, got none for {', '.join(left_out)}"
+                    yield Problem(message, str(found.path / "annotations" / f"{coder}.jsonl"))
+    if untouched := [article for article in sentences_of if article not in begun]:
+        message = f"expected labels for every article, got none for {len(untouched)}: {', '.join(untouched)}"
+        yield Problem(message, str(found.path / "annotations"))
+
+
+def _merge(found: _Folder) -> None:
+    file = str(found.path / "annotations" / f"{ADJUDICATION}.jsonl")
+    labelled = {label.id for labels in found.coders.values() for label in labels}
+    verdicts = [verdict for verdict in found.adjudication if verdict.id in labelled]
+    for verdict in found.adjudication:
+        if verdict.id not in labelled:
+            found.problems.append(Problem(f"{verdict.id} is adjudicated, but no coder labelled it", file))
+    found.merged = merge(found.coders, verdicts)
+    for difference in found.merged.disagreements:
+        found.problems.append(Problem(f"open disagreement: {difference}", file))

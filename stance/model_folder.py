@@ -1,0 +1,229 @@
+"""A model on disk: ``model.json``, ``weights.safetensors``, ``README.md``. No pickle, checksums, one format number.
+
+To change the format: raise `FORMAT`, teach `load_model` to read the number before, and keep a folder of the old
+format under ``tests/`` with a test that loads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from stance.errors import ModelError, StanceError, did_you_mean
+from stance.features import BLOCKS
+from stance.jsonl import PathLike, dumps, sha256
+from stance.linear import Heads, Table
+from stance.model import Decision, Model, columns_of
+from stance.options import Options
+from stance.schema import Schema
+
+FORMAT = 1
+DEFAULT_MODEL = "default"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The names inside a model folder."""
+
+    manifest: str = "model.json"
+    weights: str = "weights.safetensors"
+    card: str = "README.md"
+
+
+FILES = Files()
+_KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha256", "sha256")
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name -> folder of the models that come with the package."""
+    installed = Path(__file__).parent / "shipped"
+    root = installed if installed.is_dir() else Path(__file__).parent.parent / "models"
+    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / FILES.manifest).is_file()}
+
+
+def find_model(name: PathLike) -> Path:
+    """The folder of that path, or of the shipped model of that name.
+
+    Raises:
+        ModelError: neither exists.
+    """
+    path = Path(name)
+    shipped = shipped_models()
+    if path.is_dir():
+        return path
+    if str(name) in shipped:
+        return shipped[str(name)]
+    known = ", ".join(shipped) or "none"
+    raise ModelError(f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"
+                     + did_you_mean(name, shipped))
+
+
+def save_model(model: Model, path: PathLike) -> None:
+    """Write the folder beside ``path``, then put it in place, so that no reader ever sees half a model.
+
+    Raises:
+        ModelError: ``path`` is a file, or a folder that holds something else than a model.
+    """
+    target = Path(path)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / FILES.manifest).exists())):
+        raise ModelError(f"will not replace {target}: it is not a model folder")
+    weights = safetensors.save(_tensors(model.heads))
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "schema": model.schema.to_dict(),
+        "options": model.options.to_dict(),
+        "decisions": {key: {"threshold": d.threshold, "curve": d.curve} for key, d in model.decisions.items()},
+        "provenance": model.provenance,
+        "weights_sha256": sha256(weights),
+    }
+    manifest["sha256"] = _own_checksum(manifest)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        staged.chmod(0o755)
+        (staged / FILES.manifest).write_text(dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        (staged / FILES.weights).write_bytes(weights)
+        (staged / FILES.card).write_text(_card(target.name, manifest), encoding="utf-8")
+        _swap(staged, target)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def load_model(path: PathLike) -> Model:
+    """Read and check everything, then build; nothing in a folder is ever run.
+
+    Raises:
+        ModelError: a file is missing, damaged, of a newer format, or does not fit together; says which and how.
+    """
+    folder = find_model(path)
+    manifest = _manifest(folder)
+    weights = _read(folder, FILES.weights)
+    if sha256(weights) != manifest["weights_sha256"]:
+        raise ModelError(f"{folder / FILES.weights}: checksum does not match {FILES.manifest}: damaged or exchanged")
+    try:
+        schema = Schema.from_dict(manifest["schema"])
+        options = Options.from_dict(manifest["options"])
+        decisions = {key: _decision(value) for key, value in manifest["decisions"].items()}
+        heads = _heads(safetensors.load(weights), len(columns_of(schema)))
+    except (StanceError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder}: does not hold a model that fits together: {error}") from None
+    expected = {c.key for c in columns_of(schema)}
+    if decisions.keys() != expected:
+        raise ModelError(f"{folder}: decisions must be for {sorted(expected)}, got {sorted(decisions)}")
+    return Model(schema=schema, options=options, heads=heads, decisions=decisions, provenance=manifest["provenance"])
+
+
+def _tensors(heads: Heads) -> dict[str, NDArray[Any]]:
+    tensors: dict[str, NDArray[Any]] = {"bias": heads.bias.astype(np.float32)}
+    for block, table in heads.tables.items():
+        tensors[f"{block}.keys"] = np.frombuffer("\n".join(table.keys).encode(), dtype=np.uint8)
+        tensors[f"{block}.weights"] = table.rows[:-1].astype(np.float16)
+    return tensors
+
+
+def _heads(tensors: Mapping[str, NDArray[Any]], outputs: int) -> Heads:
+    expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
+    if tensors.keys() != expected:
+        raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
+    tables = {}
+    for block in BLOCKS:
+        text = tensors[f"{block}.keys"].tobytes().decode("utf-8")
+        keys = tuple(text.split("\n")) if text else ()
+        weights = tensors[f"{block}.weights"]
+        if weights.shape != (len(keys), 2 * outputs) or len(set(keys)) != len(keys):
+            raise ModelError(f"{block}: {len(keys)} keys do not fit weights of shape {weights.shape}")
+        tables[block] = Table.build(keys, weights.astype(np.float64))
+    bias = tensors["bias"].astype(np.float64)
+    if bias.shape != (2 * outputs,):
+        raise ModelError(f"expected {2 * outputs} biases, got shape {bias.shape}")
+    if not all(np.isfinite(array).all() for array in (bias, *(table.rows for table in tables.values()))):
+        raise ModelError("a weight is not a finite number")
+    return Heads(tables, bias)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / FILES.manifest
+    try:
+        manifest = json.loads(_read(folder, FILES.manifest).decode("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{file}: expected JSON, got {error}: damaged or cut short") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise ModelError(f"{file}: not the manifest of a stance model (no format number)")
+    if manifest["format"] != FORMAT:
+        raise ModelError(
+            f"{file}: format {manifest['format']}, but this version reads format {FORMAT}: "
+            + ("upgrade with pip install -U stance" if manifest["format"] > FORMAT else "train the model again")
+        )
+    for key in manifest:
+        if key not in _KEYS:
+            raise ModelError(f"{file}: unknown key {key!r}{did_you_mean(key, _KEYS)}")
+    for key in _KEYS:
+        if key not in manifest:
+            raise ModelError(f"{file}: missing key {key!r}")
+    if manifest["sha256"] != _own_checksum(manifest):
+        raise ModelError(f"{file}: its checksum does not match its content: damaged or edited by hand")
+    return manifest
+
+
+def _own_checksum(manifest: Mapping[str, Any]) -> str:
+    return sha256(json.dumps({k: v for k, v in manifest.items() if k != "sha256"}, sort_keys=True))
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: the file {name} is missing") from None
+
+
+def _decision(value: Mapping[str, Any]) -> Decision:
+    curve = tuple((float(probability), float(precision)) for probability, precision in value["curve"])
+    return Decision(threshold=float(value["threshold"]), curve=curve)
+
+
+def _swap(staged: Path, target: Path) -> None:
+    if not target.exists():
+        os.rename(staged, target)
+        return
+    retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+    os.rename(target, retired / "model")
+    try:
+        os.rename(staged, target)
+    except OSError:
+        os.rename(retired / "model", target)
+        raise
+    finally:
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _card(name: str, manifest: Mapping[str, Any]) -> str:
+    schema, provenance = manifest["schema"], manifest["provenance"]
+    lines = [
+        f"# Model `{name}`",
+        "",
+        "A sparse linear text classifier, trained with [`stance`](https://pypi.org/project/stance/): "
+        f"`stance.load({name!r})`.",
+        "",
+        f"- Topics: {', '.join(f'`{topic}`' for topic in schema['topics']) or 'none'}",
+        f"- Targets of stance: {', '.join(f'`{target}`' for target in schema['targets']) or 'none'}"
+        f" (default `{schema['default_target']}`)",
+        f"- Trained on {provenance.get('sentences', '?')} sentences of {provenance.get('articles', '?')} articles",
+        f"- Data fingerprint: `{provenance.get('fingerprint', '?')}`",
+        f"- Seed: {manifest['options']['seed']}",
+        "",
+        "Weights are half-precision numbers in `weights.safetensors`; everything else is in `model.json`, which",
+        "holds a checksum of both. Loading runs no code from this folder.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""The frozen record of every choice a training run makes; it is saved with the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stance.errors import OptionError, did_you_mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of `stance.train`.
+
+    Attributes:
+        seed: of every random step.
+        folds: grouped cross-validation folds, 2 or more.
+        word_min_count: a word 1-2 gram is a feature if this many training sentences hold it.
+        char_min_count: the same for a character n-gram.
+        char_min: shortest character n-gram inside a word (characters, word boundaries included).
+        char_max: longest; 0 switches character n-grams off.
+        strengths: inverse regularisation strengths (scikit-learn's ``C``) tried by cross-validation.
+        jobs: processes to train with; it changes the time, never the result.
+    """
+
+    seed: int = 0
+    folds: int = 5
+    word_min_count: int = 1
+    char_min_count: int = 3
+    char_min: int = 3
+    char_max: int = 5
+    strengths: tuple[float, ...] = (0.3, 1.0, 3.0)
+    jobs: int = 2
+
+    def __post_init__(self) -> None:
+        _check("seed", self.seed, self.seed >= 0, "an integer of at least 0")
+        _check("folds", self.folds, 2 <= self.folds <= 20, "an integer from 2 to 20")
+        _check("word_min_count", self.word_min_count, self.word_min_count >= 1, "an integer of at least 1")
+        _check("char_min_count", self.char_min_count, self.char_min_count >= 1, "an integer of at least 1")
+        _check("char_min", self.char_min, 1 <= self.char_min <= 9, "an integer from 1 to 9")
+        _check("char_max", self.char_max, self.char_max == 0 or self.char_min <= self.char_max <= 9,
+               "0 (off) or an integer from char_min to 9")
+        _check("strengths", self.strengths, len(self.strengths) > 0 and all(c > 0 for c in self.strengths),
+               "one or more numbers above 0")
+        _check("jobs", self.jobs, self.jobs >= 1, "an integer of at least 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form."""
+        return {**dataclasses.asdict(self), "strengths": list(self.strengths)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Options:
+        """Read `to_dict`'s form.
+
+        Raises:
+            OptionError: an unknown key, a wrong type, or a value outside its range.
+        """
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        for name, value in data.items():
+            if name not in known:
+                raise OptionError(f"unknown option {name!r}{did_you_mean(name, known)}")
+            default = known[name].default
+            if isinstance(default, int) and (not isinstance(value, int) or isinstance(value, bool)):
+                raise OptionError(f"option {name!r} must be an integer, got {value!r}")
+        try:
+            return cls(**{**data, **({"strengths": tuple(map(float, data["strengths"]))} if "strengths" in data else {})})
+        except TypeError as error:
+            raise OptionError(f"options: wrong type ({error})") from None
+
+
+def _check(name: str, value: object, good: bool, expected: str) -> None:
+    if not good:
+        raise OptionError(f"option {name!r} must be {expected}, got {value!r}")

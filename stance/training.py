@@ -1,0 +1,368 @@
+"""Fit a classifier: grouped cross-validation for strength, calibration and thresholds, then one fit on everything."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.errors import LabelError, MissingExtraError
+from stance.features import BLOCKS, Analysis, Featurizer, bigrams, gate_open
+from stance.labels import infer_schema, read_rows
+from stance.jsonl import PathLike
+from stance.linear import Floats, Heads, Table, softmax
+from stance.metrics import best_threshold, precision_curve
+from stance.classifier import Classifier
+from stance.model import Column, Decision, Model
+from stance.model_folder import DEFAULT_MODEL, load_model
+from stance.options import Options
+from stance.records import LabelledSentence, fingerprint
+from stance.schema import NEUTRAL, Output, Schema
+from stance.sources import Source, is_folder
+from stance.splits import grouped_folds
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Ints = NDArray[np.int64]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of the training matrix: feature keys in sorted order, their scales, and scaled counts.
+
+    ``matrix`` has shape (sentences, keys); a key's scale is its smoothed IDF over the block's mean, so that a row's
+    norm is about 1 in every domain.
+    """
+
+    keys: tuple[str, ...]
+    scales: Floats
+    matrix: csr_matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One problem to fit: an output's labels (class numbers) and the rows that carry them."""
+
+    output: Output
+    classes: tuple[str, ...]
+    rows: Ints
+    labels: Ints
+    weights: Floats
+    """How much each row counts when probabilities and thresholds are set: the rate in use over the labels' rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """A head's coefficients (classes, 2 * features + 1) and intercepts, calibrated, with how they were chosen."""
+
+    coefficients: Floats
+    intercepts: Floats
+    decisions: dict[str, Decision]
+    record: dict[str, Any]
+
+
+def train(
+    source: Source,
+    *,
+    schema: Schema | PathLike | None = None,
+    options: Options | None = None,
+    splits: Sequence[str] = ("train",),
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Classifier:
+    """Train a classifier: fitted, calibrated, thresholds set; the same labels and options give the same bytes.
+
+    Args:
+        source: a labels folder, a .csv, .tsv, .jsonl or .parquet file, a DataFrame, a ``datasets.Dataset``, or rows.
+        schema: a `Schema` or a ``schema.toml``; "infer" takes topics and targets from the labels, without a lexicon;
+            None takes the labels folder's own, else the shipped default model's.
+        options: all options as one record; ``changes`` are single ones by name (``seed=1``).
+        splits: of a labels folder, the gold files to train on.
+        progress: called with one line of text as work goes on.
+
+    Raises:
+        LabelError: bad labels, or too few of them; says where.
+        OptionError: an unknown option or a value outside its range.
+        MissingExtraError: the ``train`` extra is not installed.
+    """
+    _require_extra()
+    settings = Options.from_dict({**(options or Options()).to_dict(), **changes})
+    chosen = _schema_for(source, schema)
+    rows = read_rows(source, chosen, splits=tuple(splits) if is_folder(source) else None)
+    return Classifier(fit(rows, _labelled_part(chosen, rows), settings, progress or (lambda line: None)))
+
+
+def _require_extra() -> None:
+    for module, package in (("sklearn", "scikit-learn"), ("scipy", "scipy"), ("joblib", "joblib")):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError("training", "train", package)
+
+
+def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:
+    if isinstance(schema, Schema):
+        return schema
+    if schema == "infer":
+        return infer_schema(source)
+    if schema is not None:
+        return Schema.load(schema)
+    if isinstance(source, str | os.PathLike) and (Path(source) / "schema.toml").is_file():
+        return Schema.load(Path(source) / "schema.toml")
+    return load_model(DEFAULT_MODEL).schema
+
+
+def _labelled_part(schema: Schema, rows: Sequence[LabelledSentence]) -> Schema:
+    """The schema without topics or targets that no row has labels for."""
+    labelled = {target for row in rows for target in row.stances}
+    targets = tuple(target for target in schema.targets if target.name in labelled)
+    names = [target.name for target in targets]
+    default = schema.default_target if schema.default_target in names else next(iter(names), None)
+    topics = schema.topics if any(row.topics is not None for row in rows) else ()
+    return dataclasses.replace(schema, topics=topics, targets=targets, default_target=default)
+
+
+def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, progress: Progress) -> Model:
+    """Fit features, heads, calibration and thresholds on labelled sentences.
+
+    Raises:
+        LabelError: no rows, an output with fewer than two classes, or too few articles for the folds.
+    """
+    if not rows:
+        raise LabelError("training: expected labelled sentences, got none")
+    # Rows in one fixed order: the same labels give the same bytes, whatever order they came in.
+    rows = sorted(rows, key=lambda row: (row.article, row.id, row.text))
+    featurizer = Featurizer(schema, char_min=options.char_min, char_max=options.char_max)
+    progress(f"features of {len(rows):,} sentences")
+    analyses = [featurizer.analyse(row.text) for row in rows]
+    blocks = _blocks(analyses, featurizer, options)
+    matrix = _stacked(blocks)
+    heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
+    folds = grouped_folds(rows, k=options.folds, seed=options.seed)
+    gates = [np.array([gate_open(h.output, analysis.groups) for analysis in analyses], dtype=float) for h in heads]
+    progress(f"{len(heads)} heads, {options.folds} folds, {matrix.shape[1]:,} features")
+    fitted = _parallel(
+        [(_gated(matrix, gate), head, folds, options) for head, gate in zip(heads, gates, strict=True)], options.jobs
+    )
+    return Model(
+        schema=schema,
+        options=options,
+        heads=_assemble(fitted, blocks),
+        decisions={key: decision for head in fitted for key, decision in head.decisions.items()},
+        provenance=_provenance(rows, heads, fitted),
+    )
+
+
+def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Options) -> dict[str, Block]:
+    spelled, names = _counted([analysis.words for analysis in analyses])
+    # A word's n-grams are a function of the word: count them once a word, then multiply.
+    grams, gram_names = _counted([featurizer.char_ngrams(word) for word in names])
+    counts = {
+        "word": _counted([[*analysis.units, *bigrams(analysis.units)] for analysis in analyses]),
+        "char": (spelled @ grams, gram_names),
+        "lexicon": _counted([[mark.key for mark in analysis.marks] for analysis in analyses]),
+    }
+    minimum = {"word": options.word_min_count, "char": options.char_min_count, "lexicon": 1}
+    return {block: _block(*counts[block], minimum[block]) for block in BLOCKS}
+
+
+def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
+    """How often each key occurs in each row, and the keys in order of first appearance."""
+    from scipy.sparse import csr_matrix
+
+    index: dict[str, int] = {}
+    places = [index.setdefault(key, len(index)) for row in rows for key in row]
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    matrix = csr_matrix((np.ones(len(places)), np.array(places, dtype=np.int32), starts), shape=(len(rows), len(index)))
+    matrix.sum_duplicates()
+    return matrix, list(index)
+
+
+def _block(counts: csr_matrix, names: list[str], minimum: int) -> Block:
+    from scipy.sparse import diags
+
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    seen = counts.getnnz(axis=0)
+    kept = np.array([i for i in sorted(range(len(names)), key=names.__getitem__) if seen[i] >= minimum], dtype=np.int64)
+    idf = np.log((1 + counts.shape[0]) / (1 + seen[kept])) + 1
+    scales = idf / (float((idf * seen[kept]).sum() / seen[kept].sum()) if kept.size else 1.0)
+    matrix = diags(1 / np.sqrt(np.maximum(totals, 1))) @ counts[:, kept] @ diags(scales)
+    return Block(tuple(names[i] for i in kept), scales, matrix.tocsr())
+
+
+def _stacked(blocks: dict[str, Block]) -> csr_matrix:
+    from scipy.sparse import hstack
+
+    return hstack([blocks[block].matrix for block in BLOCKS], format="csr").astype(np.float32)
+
+
+def _gated(matrix: csr_matrix, gate: Floats) -> csr_matrix:
+    """The matrix, a gated copy beside it (zero where the gate is shut), and the gate itself as a last column."""
+    from scipy.sparse import csr_matrix, diags, hstack
+
+    column = csr_matrix(gate[:, None].astype(np.float32))
+    return hstack([matrix, diags(gate.astype(np.float32)) @ matrix, column], format="csr")
+
+
+def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> Head:
+    if output in schema.topics:
+        classes: tuple[str, ...] = ("absent", "present")
+        found = [None if r.topics is None else classes[output.name in r.topics] for r in rows]
+        rest = "absent"
+    else:
+        classes, rest = schema.stances, NEUTRAL
+        found = [row.stances.get(output.name) for row in rows]
+    labelled = np.array([i for i, label in enumerate(found) if label is not None], dtype=np.int64)
+    labels = np.array([classes.index(label) for label in found if label is not None], dtype=np.int64)
+    counts = np.bincount(labels, minlength=len(classes))
+    enough = counts >= 2
+    if not (enough.all() if output in schema.topics else enough.sum() >= 2):
+        name, count = classes[int(np.argmin(counts))], int(counts.min())
+        raise LabelError(
+            f"training: {output.name} needs two or more sentences labelled {name!r}, got {count}: "
+            "label some, or leave it out of the schema"
+        )
+    return Head(output, classes, labelled, labels, _rate_weights(output, classes, rest, counts)[labels])
+
+
+def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: Ints) -> Floats:
+    share = counts / counts.sum()
+    rates = np.array([output.rates.get(name, np.nan) for name in classes])
+    if rest in classes and output.rates:
+        rates[classes.index(rest)] = 1 - sum(output.rates.values())
+    return np.where(np.isnan(rates), 1.0, rates / share)
+
+
+def _parallel(tasks: list[Any], jobs: int) -> list[FittedHead]:
+    from joblib import Parallel, delayed
+
+    found: list[FittedHead] = Parallel(n_jobs=min(jobs, len(tasks)))(delayed(_fit_head)(*task) for task in tasks)
+    return found
+
+
+def _fit_head(matrix: csr_matrix, head: Head, folds: Sequence[Ints], options: Options) -> FittedHead:
+    """Choose the strength by out-of-fold log loss, calibrate and set thresholds out of fold, fit on all rows."""
+    fold_of = np.zeros(matrix.shape[0], dtype=np.int64)
+    for number, fold in enumerate(folds):
+        fold_of[fold] = number
+    own = matrix[head.rows]
+    own_folds = fold_of[head.rows]
+    held_out = {c: _out_of_fold(own, head, own_folds, c) for c in options.strengths}
+    losses = {c: _log_loss(scores, head) for c, scores in held_out.items()}
+    strength = min(losses, key=lambda c: losses[c])
+    scale, shift = _calibration(held_out[strength], head)
+    probabilities = softmax(held_out[strength] * scale + shift)
+    coefficients, intercepts = _logistic(own, head, np.ones(len(head.rows), dtype=bool), strength)
+    record = {
+        "C": strength,
+        "log_loss": {str(c): round(loss, 4) for c, loss in losses.items()},
+        "scale": scale,
+        "shift": shift.tolist(),
+        "classes": dict(zip(head.classes, np.bincount(head.labels).tolist(), strict=True)),
+    }
+    return FittedHead(coefficients * scale, intercepts * scale + shift, _decisions(probabilities, head), record)
+
+
+def _out_of_fold(matrix: csr_matrix, head: Head, fold_of: Ints, strength: float) -> Floats:
+    scores = np.zeros((len(head.rows), len(head.classes)))
+    for number in np.unique(fold_of):
+        inside = fold_of == number
+        coefficients, intercepts = _logistic(matrix, head, ~inside, strength)
+        scores[inside] = matrix[inside] @ coefficients.T + intercepts
+    return scores
+
+
+def _logistic(matrix: csr_matrix, head: Head, rows: NDArray[np.bool_], strength: float) -> tuple[Floats, Floats]:
+    """Coefficients (classes, columns) and intercepts of one fit; a two-class fit counts for its second class."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(matrix[rows], head.labels[rows])
+    coefficients = np.zeros((len(head.classes), matrix.shape[1]))
+    intercepts = np.full(len(head.classes), -20.0)
+    if len(model.classes_) == 2:
+        coefficients[model.classes_[1]] = model.coef_[0]
+        intercepts[model.classes_] = [0.0, model.intercept_[0]]
+    else:
+        coefficients[model.classes_] = model.coef_
+        intercepts[model.classes_] = model.intercept_
+    return coefficients, intercepts
+
+
+def _log_loss(scores: Floats, head: Head, scale: float = 1.0, shift: Floats | float = 0.0) -> float:
+    probabilities = softmax(scores * scale + shift)[np.arange(len(scores)), head.labels]
+    return float(np.average(-np.log(np.maximum(probabilities, 1e-12)), weights=head.weights))
+
+
+def _calibration(scores: Floats, head: Head) -> tuple[float, Floats]:
+    """Temperature and bias per class (Guo et al. 2017, "On Calibration of Modern Neural Networks") by Newton-like
+    minimisation of the weighted out-of-fold log loss; the weights carry the rates in use (Saerens et al. 2002)."""
+    from scipy.optimize import minimize
+
+    def loss(parameters: Floats) -> float:
+        return _log_loss(scores, head, float(np.exp(parameters[0])), np.append(0.0, parameters[1:]))
+
+    found = minimize(loss, np.zeros(len(head.classes)), method="BFGS").x
+    return float(np.exp(found[0])), np.append(0.0, found[1:])
+
+
+def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
+    """Threshold and precision curve of each label, on the out-of-fold probabilities at the rates in use."""
+    topic = head.classes == ("absent", "present")
+    decisions = {}
+    for number, name in enumerate(head.classes):
+        if topic and name == "absent":
+            continue
+        truth = head.labels == number
+        column = Column(head.output.name) if topic else Column(head.output.name, name)
+        threshold = 0.0 if name == NEUTRAL else best_threshold(truth, probabilities[:, number], head.weights)
+        curve = precision_curve(truth, probabilities[:, number], head.weights)
+        decisions[column.key] = Decision(threshold=threshold, curve=curve)
+    return decisions
+
+
+def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
+    """Fold scales and calibration into one table a block, rounded to the half precision that is saved."""
+    plain, gated, bias, gated_bias = [], [], [], []
+    width = sum(len(block.keys) for block in blocks.values())
+    for head in fitted:
+        coefficients, intercepts = head.coefficients, head.intercepts
+        if head.record["classes"].keys() == {"absent", "present"}:  # one column: the log-odds
+            coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
+        plain.append(coefficients[:, :width])
+        gated.append(coefficients[:, width : 2 * width])
+        gated_bias.append(coefficients[:, 2 * width])
+        bias.append(intercepts)
+    weights = np.hstack([np.vstack(plain).T, np.vstack(gated).T])
+    tables, start = {}, 0
+    for block in BLOCKS:
+        keys = blocks[block].keys
+        rows = weights[start : start + len(keys)] * blocks[block].scales[:, None]
+        start += len(keys)
+        tables[block] = Table.build(keys, rows.astype(np.float16).astype(np.float64))
+    return Heads(tables, np.concatenate([*bias, *gated_bias]).astype(np.float32).astype(np.float64))
+
+
+def _provenance(rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted: Sequence[FittedHead]) -> dict[str, Any]:
+    import scipy
+    import sklearn
+
+    return {
+        "sentences": len(rows),
+        "articles": len({row.article for row in rows}),
+        "fingerprint": fingerprint(rows),
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "heads": {head.output.name: result.record for head, result in zip(heads, fitted, strict=True)},
+    }

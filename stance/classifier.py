@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any, overload
 
 import numpy as np
@@ -12,9 +13,8 @@ from stance.articles import article_from_text
 from stance.errors import OptionError
 from stance.features import BLOCKS, Featurizer, bigrams, gate_open
 from stance.jsonl import PathLike
-from stance.linear import Floats, Heads, segment_sums, sigmoid, softmax
-from stance.model import columns_of
-from stance.model import Model
+from stance.linear import Floats, Heads, scaled_sums, segment_sums, sigmoid, softmax
+from stance.model import Model, columns_of
 from stance.model_folder import save_model
 from stance.records import (
     Article,
@@ -28,7 +28,8 @@ from stance.schema import NEUTRAL, Schema
 from stance.sentences import article_sentences
 
 BATCH = 1024
-_WORD_CACHE = 1 << 16
+WORD_CACHE = 1 << 16
+"""Distinct words whose spelling sums are kept, about 200 bytes each and output column pair."""
 
 
 class Classifier:
@@ -173,16 +174,23 @@ class Classifier:
         word_ids: list[int] = []
         word_lengths: list[int] = []
         mark_ids: list[int] = []
+        # map() over dict.get keeps these loops in C: they are most of a batch's work.
         for analysis in analyses:
             units = analysis.units
-            word_ids += [word.index.get(unit, unknown_word) for unit in units]
-            word_ids += [word.index.get(pair, unknown_word) for pair in bigrams(units)]
+            word_ids.extend(map(word.index.get, units, repeat(unknown_word)))
+            word_ids.extend(map(word.index.get, bigrams(units), repeat(unknown_word)))
             word_lengths.append(max(2 * len(units) - 1, 0))
-            mark_ids += [lexicon.index.get(mark.key, unknown_mark) for mark in analysis.marks]
-        sums = segment_sums(word.rows, word_ids, word_lengths)
-        sums += segment_sums(lexicon.rows, mark_ids, [len(analysis.marks) for analysis in analyses])
-        sums += self._spellings.sums([analysis.words for analysis in analyses])
+            mark_ids += [lexicon.index.get(mark[0], unknown_mark) for mark in analysis.marks]
+        sums = scaled_sums(word.rows, word_ids, word_lengths)
+        sums += scaled_sums(lexicon.rows, mark_ids, [len(analysis.marks) for analysis in analyses])
+        sums += self._known_spellings().sums([analysis.words for analysis in analyses])
         return self._heads.scores(sums, self._gates([analysis.groups for analysis in analyses]))
+
+    def _known_spellings(self) -> _Spellings:
+        """The word cache, a new one where it has grown past its bound; a thread keeps the one it was given."""
+        if len(self._spellings) > WORD_CACHE:
+            self._spellings = _Spellings(self._featurizer, self._heads)
+        return self._spellings
 
     def _gates(self, groups: Sequence[dict[str, int]]) -> Floats:
         return np.array([[gate_open(output, found) for output in self._gated] for found in groups], dtype=np.float64)
@@ -249,38 +257,38 @@ class Classifier:
         return self._prediction(text, [0.0] * len(self.schema.topics) + neutral * len(self.schema.targets), target, {})
 
 
-class _Spellings:
-    """Sums of character n-gram rows, one cached row a distinct word."""
+class _Spellings(dict[str, int]):
+    """Word -> slot in ``rows``, where the word's character n-grams are already summed; filled as words come."""
 
     def __init__(self, featurizer: Featurizer, heads: Heads) -> None:
+        super().__init__()
         self._featurizer = featurizer
         self._table = heads.tables["char"]
-        self._clear()
+        self._lock = threading.Lock()
+        self.rows = np.zeros((1024, self._table.rows.shape[1]))
+        self.sizes = np.zeros(1024)
 
-    def _clear(self) -> None:
-        self._cache: dict[str, tuple[Floats, int]] = {}
+    def __missing__(self, word: str) -> int:
+        with self._lock:
+            if word in self:
+                return self[word]
+            slot = len(self)
+            if slot == len(self.rows):  # readers keep the array they hold; what it holds stays true
+                self.rows, self.sizes = np.vstack([self.rows] * 2), np.hstack([self.sizes] * 2)
+            grams = self._featurizer.char_ngrams(word)
+            known = [i for gram in grams if (i := self._table.index.get(gram)) is not None]
+            self.rows[slot] = self._table.rows[known].sum(axis=0)
+            self.sizes[slot] = len(grams)
+            self[word] = slot  # published last
+            return slot
 
     def sums(self, texts: Sequence[Sequence[str]]) -> Floats:
-        """Scaled sums over each text's words, shape (texts, columns)."""
-        if len(self._cache) > _WORD_CACHE:
-            self._clear()
-        total = np.zeros((len(texts), self._table.rows.shape[1]))
-        for i, found in enumerate(texts):
-            rows = [self._row(word) for word in found]
-            if rows:
-                count = sum(size for _, size in rows)
-                total[i] = np.sum([row for row, _ in rows], axis=0) / np.sqrt(max(count, 1))
-        return total
-
-    def _row(self, word: str) -> tuple[Floats, int]:
-        cached = self._cache.get(word)
-        if cached is None:
-            grams = self._featurizer.char_ngrams(word)
-            index = self._table.index
-            ids = [i for gram in grams if (i := index.get(gram, -1)) >= 0]
-            cached = (self._table.rows[ids].sum(axis=0), len(grams))
-            self._cache[word] = cached
-        return cached
+        """Sums over each text's words, over the root of its n-grams' number: shape (texts, columns)."""
+        slots = list(map(self.__getitem__, chain.from_iterable(texts)))
+        lengths = [len(found) for found in texts]
+        sums = segment_sums(self.rows, slots, lengths)
+        sizes = segment_sums(self.sizes[:, None], slots, lengths)
+        return sums / np.sqrt(np.maximum(sizes, 1))
 
 
 def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:

@@ -6,8 +6,8 @@ scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentenc
 - ``word``: 1-2 grams of *units*. A unit is a normalised word, or one token such as ``<china>`` for any alias of an
   entity group.
 - ``char``: character n-grams of each word between boundary marks, a function of the word alone.
-- ``lexicon``: cue groups (``{warm}``), also inside a negation's or a concession's reach, and pairs of entity groups
-  that occur together.
+- ``lexicon``: cue groups (``{warm}``), once more where a negation, a concession or a later turn reaches them
+  (``{warm}/negated``), and pairs of entity groups that occur together (``<china>+<russia>``).
 
 An output's *gate* is open where its entity groups co-occur (see `Schema`): heads keep a second set of weights
 that count only then, so that "deepen" means one thing in a sentence on Beijing and Pyongyang and nothing
@@ -17,19 +17,25 @@ elsewhere (the feature augmentation of Daume III, "Frustratingly Easy Domain Ada
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from stance.schema import Output, Schema
 
 BLOCKS = ("word", "char", "lexicon")
 NEGATION_REACH = 4
 """Words after a negation that it reaches."""
+WORD_LIMIT = 40
+"""Characters of a word that its n-grams look at: what is longer is not a word."""
 
 _WORD = re.compile(r"[^\W_]+")
+_PART = re.compile(r"[^\W_]+\*?|\*")
 _CLAUSE_END = re.compile(r"[,;:—]|--")
 _DIGITS = str.maketrans("123456789", "000000000")
 _CACHE_LIMIT = 1 << 16
+
+V = TypeVar("V")
 
 
 def normalise(text: str) -> str:
@@ -45,30 +51,29 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One lexicon occurrence: its feature key and the raw words (first, last) it stands on."""
+class Mark(NamedTuple):
+    """One lexicon occurrence: its feature key and the words (first, last) it stands on."""
 
     key: str
     first: int
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Analysis:
-    """One text seen through the lexicon.
+    """One text seen through the lexicon; not to be changed.
 
     Attributes:
         words: normalised words, in order.
         units: words with entity aliases replaced by their group's token.
-        unit_ends: index of the word after each unit's last; None where every unit is one word.
+        aliases: (first word, number of words) of each alias replaced, in order.
         marks: lexicon occurrences.
         groups: entity group -> index of the first word of its first mention.
     """
 
     words: list[str]
     units: list[str]
-    unit_ends: list[int] | None
+    aliases: list[tuple[int, int]]
     marks: list[Mark]
     groups: dict[str, int]
 
@@ -88,119 +93,68 @@ class Featurizer:
     """Turns texts into `Analysis` and `Occurrence`s for one schema. Stateless but for bounded caches."""
 
     def __init__(self, schema: Schema, *, char_min: int, char_max: int) -> None:
-        self._sizes = range(char_min, char_max + 1)
-        self._aliases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for group, aliases in schema.entities.items():
-            for alias in aliases:
-                parts = tuple(words(normalise(alias)))
-                if parts:
-                    self._aliases.setdefault(parts[0], []).append((parts, group))
-        for candidates in self._aliases.values():
-            candidates.sort(key=lambda candidate: (-len(candidate[0]), candidate))
-        self._alias_starts = frozenset(self._aliases)
-        self._phrases = [
-            (group, tuple(_pattern(part) for part in normalise(phrase).split()))
-            for group, phrases in schema.cues.items()
-            for phrase in phrases
-            if phrase.strip()
-        ]
-        self._cues_of: dict[str, tuple[tuple[str, tuple[re.Pattern[str], ...]], ...]] = {}
-        self._chars_of: dict[str, tuple[str, ...]] = {}
-        self._has_scopes = bool(schema.cues)
+        sizes = range(char_min, char_max + 1)
+        self._lexicon = _Lexicon(schema)
+        self._special = Cache(self._lexicon.entry)
+        self._chars = Cache(lambda word: _char_ngrams(word, sizes))
+        self._pairs: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
 
     def analyse(self, text: str) -> Analysis:
         """Words, units, lexicon marks and entity groups of one text; linear in its length."""
         lowered = normalise(text)
         found = _WORD.findall(lowered)
-        units, ends, groups = self._collapse(found)
-        marks = self._cue_marks(lowered, found)
-        if len(groups) > 1:
-            names = sorted(groups)
-            for i, one in enumerate(names):
-                for other in names[i + 1 :]:
-                    marks.append(Mark(f"<{one}>+<{other}>", groups[one], groups[other]))
-        return Analysis(found, units, ends, marks, groups)
+        special = self._special
+        entries = [(i, entry) for i, word in enumerate(found) if (entry := special[word])]
+        units, aliases, marks, groups = found, [], [], {}
+        if entries:
+            units, aliases, groups = _collapse(found, entries)
+            marks = self._marks(lowered, found, entries)
+            if len(groups) > 1:
+                marks += [Mark(key, groups[one], groups[other]) for key, one, other in self._pairs_of(groups)]
+        return Analysis(found, units, aliases, marks, groups)
 
     def char_ngrams(self, word: str) -> tuple[str, ...]:
         """Character n-grams of one normalised word between boundary marks."""
-        grams = self._chars_of.get(word)
-        if grams is None:
-            if len(self._chars_of) >= _CACHE_LIMIT:
-                self._chars_of.clear()
-            # A "word" of a thousand characters is not one; its middle tells nothing and would cost memory.
-            marked = f"\x02{word[:40]}\x03"
-            grams = tuple(marked[i : i + n] for n in self._sizes for i in range(len(marked) - n + 1))
-            self._chars_of[word] = grams
-        return grams
+        return self._chars[word]
 
     def occurrences(self, text: str) -> list[Occurrence]:
-        """Every feature occurrence of a text with its character span: what `explain` and training see."""
+        """Every feature occurrence of a text with its character span: what `explain` shows."""
         analysis = self.analyse(text)
         spans = [match.span() for match in _WORD.finditer(normalise(text))]
         return [
-            *self._word_occurrences(analysis, spans),
-            *self._char_occurrences(analysis, spans),
+            *_word_occurrences(analysis, spans),
+            *(
+                Occurrence("char", gram, start, end)
+                for word, (start, end) in zip(analysis.words, spans, strict=True)
+                for gram in self.char_ngrams(word)
+            ),
             *_lexicon_occurrences(analysis, spans),
         ]
 
-    def _collapse(self, found: list[str]) -> tuple[list[str], list[int] | None, dict[str, int]]:
-        if self._alias_starts.isdisjoint(found):
-            return found, None, {}
-        units: list[str] = []
-        ends: list[int] = []
-        groups: dict[str, int] = {}
-        i = 0
-        while i < len(found):
-            step, unit = 1, found[i]
-            for parts, group in self._aliases.get(unit, ()):
-                if tuple(found[i : i + len(parts)]) == parts:
-                    step, unit = len(parts), f"<{group}>"
-                    groups.setdefault(group, i)
-                    break
-            i += step
-            units.append(unit)
-            ends.append(i)
-        return units, ends, groups
+    def _marks(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
+        cues: list[Mark] = []
+        scopes: list[Mark] = []
+        for i, entry in entries:
+            for key, rest in entry.cues:
+                if not rest or _follows(rest, found, i + 1):
+                    (scopes if key in _SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
+        return cues + _scoped(cues, scopes, lowered) if scopes and cues else cues
 
-    def _cue_marks(self, lowered: str, found: list[str]) -> list[Mark]:
-        marks: list[Mark] = []
-        for i, word in enumerate(found):
-            candidates = self._cues_of.get(word)
-            if candidates is None:
-                candidates = self._cue_candidates(word)
-            for group, rest in candidates:
-                last = i + len(rest)
-                if not rest or (last < len(found) and all(p.fullmatch(w) for p, w in zip(rest, found[i + 1 :], strict=False))):
-                    marks.append(Mark(f"{{{group}}}", i, last))
-        if marks:
-            marks += _scoped(marks, lowered)
-        return marks
-
-    def _cue_candidates(self, word: str) -> tuple[tuple[str, tuple[re.Pattern[str], ...]], ...]:
-        if len(self._cues_of) >= _CACHE_LIMIT:
-            self._cues_of.clear()
-        candidates = tuple((group, parts[1:]) for group, parts in self._phrases if parts[0].fullmatch(word))
-        self._cues_of[word] = candidates
-        return candidates
-
-    def _word_occurrences(self, analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
-        ends = analysis.unit_ends or range(1, len(analysis.units) + 1)
-        starts = [0, *ends][:-1]
-        places = [(spans[i][0], spans[j - 1][1]) for i, j in zip(starts, ends, strict=True)]
-        for unit, (start, end) in zip(analysis.units, places, strict=True):
-            yield Occurrence("word", unit, start, end)
-        for n, key in enumerate(bigrams(analysis.units)):
-            yield Occurrence("word", key, places[n][0], places[n + 1][1])
-
-    def _char_occurrences(self, analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
-        for word, (start, end) in zip(analysis.words, spans, strict=True):
-            for gram in self.char_ngrams(word):
-                yield Occurrence("char", gram, start, end)
+    def _pairs_of(self, groups: dict[str, int]) -> list[tuple[str, str, str]]:
+        names = tuple(groups)
+        pairs = self._pairs.get(names)
+        if pairs is None:
+            if len(self._pairs) >= _CACHE_LIMIT:
+                self._pairs.clear()
+            ordered = sorted(names)
+            pairs = [(f"<{a}>+<{b}>", a, b) for n, a in enumerate(ordered) for b in ordered[n + 1 :]]
+            self._pairs[names] = pairs
+        return pairs
 
 
-def bigrams(units: Sequence[str]) -> list[str]:
+def bigrams(units: Sequence[str]) -> Iterator[str]:
     """Neighbouring units joined by a space."""
-    return [f"{one} {other}" for one, other in zip(units, units[1:], strict=False)]
+    return map(" ".join, zip(units, units[1:], strict=False))
 
 
 def gate_open(output: Output, groups: dict[str, int]) -> bool:
@@ -208,53 +162,128 @@ def gate_open(output: Output, groups: dict[str, int]) -> bool:
     return any(all(group in groups for group in alternative) for alternative in output.entities)
 
 
-def _pattern(part: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(piece) for piece in part.split("*")), re.DOTALL)
+class Cache(dict[str, V], Generic[V]):
+    """A dict that makes what it misses, and starts anew when it grows past a bound."""
+
+    def __init__(self, make: Callable[[str], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str) -> V:
+        value = self._make(key)
+        if len(self) >= _CACHE_LIMIT:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class _Entry(NamedTuple):
+    """What the lexicon knows of phrases that begin with one word: their further words, and what they stand for."""
+
+    aliases: tuple[tuple[tuple[str, ...], str], ...]
+    cues: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class _Lexicon:
+    """Entity aliases, cues and scopes by their first word."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._aliases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._cues: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for group, aliases in schema.entities.items():
+            for alias in aliases:
+                first, *rest = words(normalise(alias)) or [""]
+                self._aliases.setdefault(first, []).append((tuple(rest), group))
+        for candidates in self._aliases.values():
+            candidates.sort(key=lambda candidate: -len(candidate[0]))  # stable: the longest, then the first named
+        groups = [(f"{{{group}}}", phrases) for group, phrases in schema.cues.items()]
+        for key, phrases in [*groups, *schema.scopes.items()]:
+            for phrase in phrases:
+                first, *rest = _PART.findall(normalise(phrase)) or [""]
+                self._cues.setdefault(first, []).append((key, tuple(rest)))
+
+    def entry(self, word: str) -> _Entry | None:
+        """All phrases that begin with ``word``, or None; a cue's first word may be a prefix with ``*``."""
+        aliases = tuple(self._aliases.get(word, ()))
+        prefixes = [f"{word[:n]}*" for n in range(1, min(len(word), WORD_LIMIT) + 1)]
+        cues = [cue for first in (word, *prefixes) for cue in self._cues.get(first, ())]
+        return _Entry(aliases, tuple(dict.fromkeys(cues))) if aliases or cues else None
+
+
+_SCOPE_KEYS = frozenset(("negation", "concession", "turn"))
+
+
+def _char_ngrams(word: str, sizes: range) -> tuple[str, ...]:
+    marked = f"\x02{word[:WORD_LIMIT]}\x03"
+    return tuple(marked[i : i + n] for n in sizes for i in range(len(marked) - n + 1))
+
+
+def _follows(rest: tuple[str, ...], found: list[str], at: int) -> bool:
+    """Whether a phrase's further words stand at ``at``; "*" is any word, "deep*" any word that begins so."""
+    return at + len(rest) <= len(found) and all(
+        word == part or (part[-1] == "*" and word.startswith(part[:-1]))
+        for part, word in zip(rest, found[at : at + len(rest)], strict=True)
+    )
+
+
+def _collapse(
+    found: list[str], entries: Sequence[tuple[int, _Entry]]
+) -> tuple[list[str], list[tuple[int, int]], dict[str, int]]:
+    units: list[str] = []
+    aliases: list[tuple[int, int]] = []
+    groups: dict[str, int] = {}
+    done = 0
+    for i, entry in entries:
+        if i < done:
+            continue
+        for rest, group in entry.aliases:
+            size = 1 + len(rest)
+            if not rest or tuple(found[i + 1 : i + size]) == rest:
+                units += found[done:i]
+                units.append(f"<{group}>")
+                aliases.append((i, size))
+                groups.setdefault(group, i)
+                done = i + size
+                break
+    units += found[done:]
+    return units, aliases, groups
+
+
+def _scoped(cues: list[Mark], scopes: list[Mark], lowered: str) -> list[Mark]:
+    """The cues inside a scope's reach, once more under a key of their own."""
+    spans = [match.span() for match in _WORD.finditer(lowered)]
+    scoped: list[Mark] = []
+    for scope in scopes:
+        if scope.key == "negation":
+            first, stop, name = scope.last + 1, scope.last + 1 + NEGATION_REACH, "negated"
+        elif scope.key == "concession":
+            comma = _CLAUSE_END.search(lowered, spans[scope.last][1])
+            end = comma.start() if comma else len(lowered)
+            first, stop, name = scope.last + 1, sum(start < end for start, _ in spans), "conceded"
+        else:
+            first, stop, name = 0, scope.first, "before"
+        scoped += [Mark(f"{cue.key}/{name}", cue.first, cue.last) for cue in cues if first <= cue.first < stop]
+    return list(dict.fromkeys(scoped))
+
+
+def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
+    places = []
+    sizes = dict(analysis.aliases)
+    i = 0
+    for _ in analysis.units:
+        size = sizes.get(i, 1)
+        places.append((spans[i][0], spans[i + size - 1][1]))
+        i += size
+    for unit, (start, end) in zip(analysis.units, places, strict=True):
+        yield Occurrence("word", unit, start, end)
+    for n, key in enumerate(bigrams(analysis.units)):
+        yield Occurrence("word", key, places[n][0], places[n + 1][1])
 
 
 def _lexicon_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
     for mark in analysis.marks:
-        if "+" in mark.key:  # two places that count as one occurrence: half the weight stands on each
+        if mark.key[0] == "<":  # two places that count as one occurrence: half the weight stands on each
             yield Occurrence("lexicon", mark.key, *spans[mark.first], 0.5)
             yield Occurrence("lexicon", mark.key, *spans[mark.last], 0.5)
         else:
             yield Occurrence("lexicon", mark.key, spans[mark.first][0], spans[mark.last][1])
-
-
-_CONCESSIONS = ("despite", "although", "though", "while", "notwithstanding", "whereas", "even as")
-_TURNS = ("but", "however", "yet", "nevertheless", "nonetheless", "still")
-
-
-def _scoped(marks: list[Mark], lowered: str) -> list[Mark]:
-    """The marks that stand inside a negation's, a concession's or a turn's reach, under keys of their own."""
-    negations = [mark.last for mark in marks if mark.key == "{negation}"]
-    contrast = any(mark.key == "{contrast}" for mark in marks)
-    scoped: list[Mark] = []
-    clauses = _clauses(lowered) if contrast else ()
-    for mark in marks:
-        if mark.key in ("{negation}", "{contrast}", "{doubt}"):
-            continue
-        if any(0 < mark.first - last <= NEGATION_REACH for last in negations):
-            scoped.append(Mark(f"{mark.key}/negated", mark.first, mark.last))
-        if contrast:
-            scoped.append(Mark(f"{mark.key}/{clauses[mark.first]}", mark.first, mark.last))
-    return scoped
-
-
-def _clauses(lowered: str) -> list[str]:
-    """For each word: "conceded", "before" a turn such as "but", or "main"."""
-    roles: list[str] = []
-    previous = 0
-    role = "main"
-    for match in _WORD.finditer(lowered):
-        word = match.group()
-        if role == "conceded" and _CLAUSE_END.search(lowered, previous, match.start()):
-            role = "main"
-        if word in _CONCESSIONS or (word == "as" and roles and lowered[previous - 4 : previous] == "even"):
-            role = "conceded"
-        elif word in _TURNS and roles:
-            roles = ["before" if r == "main" else r for r in roles]
-            role = "main"
-        roles.append(role)
-        previous = match.end()
-    return roles

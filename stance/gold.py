@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from stance.annotations import Merged, annotation_lines, merge
@@ -47,10 +46,10 @@ class Problem:
         return str(LabelError(self.message, file=self.file, line=self.line))
 
     @classmethod
-    def of(cls, error: LabelError, file: Path) -> Problem:
-        """The problem that an error tells of; ``file`` where the error names none."""
+    def of(cls, error: LabelError) -> Problem:
+        """The problem that an error about a file tells of."""
         place = str(LabelError("", file=error.file, line=error.line))
-        return cls(str(error).removeprefix(place), error.file or str(file), error.line)
+        return cls(str(error).removeprefix(place), error.file or "", error.line)
 
 
 @dataclass
@@ -61,6 +60,8 @@ class _Folder:
     sentences: dict[str, SentenceToLabel] = field(default_factory=dict)
     coders: dict[str, list[Annotation]] = field(default_factory=dict)
     adjudication: list[Annotation] = field(default_factory=list)
+    named: dict[str, set[str]] = field(default_factory=dict)
+    """Coder -> ids in the file, also those whose label does not fit: these are no gaps besides."""
     problems: list[Problem] = field(default_factory=list)
     merged: Merged = field(default_factory=lambda: Merged((), ()))
 
@@ -75,15 +76,11 @@ def sentences_to_label(path: PathLike) -> list[SentenceToLabel]:
     """Every sentence of a labels folder's ``articles/`` (or of a path to articles), by article id, in text order.
 
     Raises:
-        LabelError: no articles, or two with one id.
+        FileNotFoundError: nothing at ``path``.
+        LabelError: no articles, or one that cannot be read.
     """
     folder = Path(path) / "articles"
-    articles = sorted(read_articles(folder if folder.is_dir() else Path(path)), key=lambda article: article.id)
-    if not articles:
-        raise LabelError("expected articles, found none", file=path)
-    for one, following in pairwise(articles):
-        if one.id == following.id:
-            raise LabelError(f"expected distinct article ids, got {one.id!r} twice", file=path)
+    articles = sorted(read_articles(folder if folder.is_dir() else path), key=lambda article: article.id)
     return [
         SentenceToLabel(
             id=name,
@@ -149,9 +146,12 @@ def _gold(sentence: SentenceToLabel, label: Annotation) -> LabelledSentence:
 def _examined(path: Path, schema: Schema) -> _Folder:
     found = _Folder(path)
     try:
-        found.sentences = {sentence.id: sentence for sentence in sentences_to_label(path)}
+        found.sentences = {sentence.id: sentence for sentence in sentences_to_label(path / "articles")}
+    except FileNotFoundError:
+        found.problems.append(Problem("expected a folder of articles, found nothing", str(path / "articles")))
+        return found
     except LabelError as error:
-        found.problems.append(Problem.of(error, path / "articles"))
+        found.problems.append(Problem.of(error))
         return found
     for file in sorted((path / "annotations").glob("*.jsonl")):
         labels = list(_fitting(file, schema, found))
@@ -170,15 +170,16 @@ def _examined(path: Path, schema: Schema) -> _Folder:
 
 def _fitting(file: Path, schema: Schema, found: _Folder) -> Iterator[Annotation]:
     """The annotations of a file that belong to a sentence as it stands; problems are noted in ``found``."""
-    id_of_sha = {sentence.sha: name for name, sentence in found.sentences.items()}
+    id_of_text = {(sentence.article, sentence.sha): name for name, sentence in found.sentences.items()}
     for line, annotation in annotation_lines(file, schema):
         if isinstance(annotation, LabelError):
-            found.problems.append(Problem.of(annotation, file))
+            found.problems.append(Problem.of(annotation))
             continue
         for message in _faults(annotation, file.stem == ADJUDICATION, schema):
             found.problems.append(Problem(f"{annotation.id}: {message}", str(file), line))
+        found.named.setdefault(file.stem, set()).add(annotation.id)
         sentence = found.sentences.get(annotation.id)
-        moved = id_of_sha.get(annotation.sha)
+        moved = id_of_text.get((annotation.id.rpartition("-")[0], annotation.sha))
         if sentence is not None and sentence.sha == annotation.sha:
             yield annotation
         elif sentence is None:
@@ -206,8 +207,8 @@ def _gaps(found: _Folder) -> Iterator[Problem]:
     for name, sentence in found.sentences.items():
         sentences_of[sentence.article].append(name)
     begun: set[str] = set()
-    for coder, labels in found.coders.items():
-        labelled = {label.id for label in labels}
+    for coder in found.coders:
+        labelled = found.named.get(coder, set())
         for article, names in sentences_of.items():
             left_out = [name for name in names if name not in labelled]
             if len(left_out) < len(names):

@@ -49,10 +49,9 @@ class Heads:
 
 
 def segment_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats:
-    """Sum ``rows[indices]`` over consecutive segments of the given lengths, each scaled by 1 / sqrt(length).
+    """Sum ``rows[indices]`` over consecutive segments of the given lengths: shape (segments, columns).
 
-    Returns shape (segments, columns). Each segment is summed by itself, so that a text's score never depends on
-    its neighbours in a batch.
+    Each segment is summed by itself, so that a text's score never depends on its neighbours in a batch.
     """
     counts = np.asarray(lengths, dtype=np.int64)
     sums = np.zeros((len(lengths), rows.shape[1]))
@@ -60,8 +59,12 @@ def segment_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats
         filled = counts > 0
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])[filled]
         sums[filled] = np.add.reduceat(rows[np.asarray(indices)], starts, axis=0)
-        sums[filled] /= np.sqrt(counts[filled])[:, None]
     return sums
+
+
+def scaled_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats:
+    """`segment_sums`, each over the root of its segment's length."""
+    return segment_sums(rows, indices, lengths) / np.sqrt(np.maximum(lengths, 1))[:, None]
 
 
 def sigmoid(logits: Floats) -> Floats:

@@ -69,9 +69,11 @@ _GLUED_BYLINE = (
 )
 
 _WHOLE = re.compile(
-    r"(?:advertise(?:ment|ments)|sponsored(?: content)?|promoted(?: content)?|story continues(?: below)?|scroll to continue"
+    r"(?:advertisements?(?:\W+continue reading(?: the main story)?)?|sponsored(?: content)?|promoted(?: content)?|story continues(?: below)?|scroll to continue"
     r"|(?:leave|post|add) a (?:comment|reply)|(?:no|\d+) comments?(?: on .*)?|comments|share|tweet|print|email|e-mail|copy link"
-    r"|share (?:on|via|to|with) .{1,30}|share this(?: \w+)?|click to (?:share|email|print).*|like this|like loading"
+    r"|(?:subscribe|sign up)(?: now| today)? (?:to|for) .{0,60}newsletters?"
+    r"|(?:image|media) (?:caption|copyright)\b.{0,300}|media playback is (?:un)?supported on your device.{0,300}"
+    r"|[^.!?]{20,200}\bread more|share (?:on|via|to|with) .{1,30}|share this(?: \w+)?|click to (?:share|email|print).*|like this|like loading"
     r"|(?:read|see|view|show|load) (?:more|less|all)(?: \w+)?|read (?:the )?full (?:story|article)|continue reading.{0,100}"
     r"|(?:featured|related|latest|recommended|trending|popular|top|more|most read|most popular)"
     r"(?: stories| articles| posts| videos| topics| coverage)?|editor[’']?s['’]? picks?|you may also like|what to read next"

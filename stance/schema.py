@@ -11,6 +11,7 @@ from typing import Any
 from stance.errors import LabelError, did_you_mean, listed
 
 NEUTRAL = "neutral"
+SCOPES = ("negation", "concession", "turn")
 STANCES = ("favor", "against", NEUTRAL)
 
 
@@ -41,7 +42,9 @@ class Schema:
     """Topics, targets, stances and lexicon groups: all that the library knows of a domain.
 
     ``entities`` maps a group to its aliases ("north_korea" -> "Pyongyang", "DPRK", ...); ``cues`` maps a group to
-    words and phrases, where a word may end in ``*`` to match any continuation ("deepen*").
+    words and phrases, where a word may end in ``*`` to match any continuation ("deepen*") and a ``*`` by itself
+    stands for any one word. ``scopes`` lists the words that change what cues mean: a "negation" reaches the words
+    after it, a "concession" ("despite") its own clause, a "turn" ("but") all that came before it.
     """
 
     topics: tuple[Output, ...]
@@ -50,6 +53,7 @@ class Schema:
     stances: tuple[str, ...] = STANCES
     entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [*self.topic_names, *(f"target {name}" for name in self.target_names)]
@@ -132,6 +136,7 @@ class Schema:
             "targets": outputs(self.targets),
             "entities": {group: list(aliases) for group, aliases in self.entities.items()},
             "cues": {group: list(phrases) for group, phrases in self.cues.items()},
+            "scopes": {scope: list(marks) for scope, marks in self.scopes.items()},
         }
 
     @classmethod
@@ -145,7 +150,9 @@ class Schema:
                 stances=_strings(data.get("stances", STANCES), "stances"),
                 entities=_groups(data.get("entities", {}), "entities"),
                 cues=_groups(data.get("cues", {}), "cues"),
-                **_no_others(data, "default_target stances topics targets entities cues"),
+                scopes=_groups(data.get("scopes", {}), "scopes"),
+                **_no_others(data, "default_target stances topics targets entities cues scopes"),
+                **_no_others(data.get("scopes", {}), " ".join(SCOPES)),
             )
         except LabelError as error:
             raise error if file is None else LabelError(str(error), file=file) from None

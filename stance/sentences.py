@@ -127,18 +127,33 @@ def _split_block(block: str, offset: int) -> Iterator[Span]:
     start = len(block) - len(block.lstrip(BLANK))
     masked = _masked(block)
     straight_quotes = [found.start() for found in re.finditer('"', block)]
+    first_ink, last_ink = _next_ink(block, start), _last_ink(block)
     for boundary in _boundaries(masked):
         stop, follows = boundary, boundary
         while stop > start and masked[stop - 1] == " ":
             stop -= 1
         while follows < len(block) and masked[follows] == " ":
             follows += 1
-        if _is_end(block, start, stop, follows):
+        # Punctuation alone is no sentence: it stays with the words after it or, at the end, before it.
+        if first_ink < stop and follows <= last_ink and _is_end(block, start, stop, follows):
             stop = _after_closing_marks(block, stop, follows, straight_quotes)
             yield offset + start, offset + stop
             start = stop + len(block[stop:follows]) - len(block[stop:follows].lstrip(BLANK))
+            first_ink = _next_ink(block, start)
     if start < (end := len(block.rstrip(BLANK))):
         yield offset + start, offset + end
+
+
+def _next_ink(block: str, start: int) -> int:
+    found = _INK.search(block, start)
+    return found.start() if found else len(block)
+
+
+def _last_ink(block: str) -> int:
+    index = len(block) - 1
+    while index >= 0 and not block[index].isalnum():
+        index -= 1
+    return index
 
 
 def _masked(block: str) -> str:
@@ -196,8 +211,6 @@ def _window_end(masked: str, position: int) -> int:
 
 def _is_end(block: str, start: int, stop: int, follows: int) -> bool:
     """Whether the sentence that begins at ``start`` ends at ``stop``, and the next begins near ``follows``."""
-    if not _INK.search(block, start, stop) or not _INK.search(block, follows, follows + _WINDOW):
-        return False
     if block[follows] in ",;:" or starts_lower(block, follows, len(block)):
         return False
     gap = block[stop:follows]

@@ -115,7 +115,7 @@ def write_standoff(labels: Iterable[StandoffLabel], path: PathLike) -> None:
 def hydrate(path: PathLike, articles: PathLike, schema: Schema) -> Hydrated:
     """Join a stand-off file with copies of its articles.
 
-    A copy is recognised by its text, not its name; other line ends and a byte order mark are seen through. Where a
+    A copy is recognised by its text, not its name; other line ends do not matter. Where a
     copy differs otherwise, each sentence that it still holds unchanged is found by its own SHA-256.
 
     Args:
@@ -173,9 +173,7 @@ class _Copies:
 
 def _variants(text: str) -> Iterator[str]:
     unix = text.replace("\r\n", "\n")
-    for variant in dict.fromkeys((text, unix, unix.replace("\n", "\r\n"))):
-        yield variant
-        yield variant.removeprefix("\ufeff")
+    yield from dict.fromkeys((text, unix, unix.replace("\n", "\r\n")))
 
 
 def _label(row: dict[str, Any], schema: Schema) -> StandoffLabel:

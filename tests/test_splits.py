@@ -13,8 +13,8 @@ from stance.splits import assign_splits, grouped_folds, stratify
 
 
 def sentence(
-    article: str, number: int, *, topics: tuple[str, ...] = (), stance: str = "neutral", register: str = "wire"
-):
+    article: str, number: int, topics: tuple[str, ...] = (), stance: str = "neutral", register: str = "wire"
+) -> LabelledSentence:
     return LabelledSentence(
         id=f"{article}-{number}",
         article=article,

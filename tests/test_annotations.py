@@ -1,0 +1,172 @@
+"""Coders' files and their merging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stance.annotations import Disagreement, annotation_lines, merge, read_annotations, write_annotations
+from stance.errors import LabelError
+from stance.records import Annotation
+from stance.schema import Output, Schema
+
+SCHEMA = Schema(
+    topics=(Output(name="aid"), Output(name="war")),
+    targets=(Output(name="ties"), Output(name="aid")),
+    default_target="ties",
+)
+
+
+def label(name: str, *topics: str, sha: str = "s", note: str = "", **stances: str) -> Annotation:
+    return Annotation(id=name, sha=sha, topics=topics, stances=stances, note=note)
+
+
+def coder_file(folder: Path, *lines: str) -> Path:
+    path = folder / "coder.jsonl"
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+# Files
+
+
+def test_annotations_written_are_read_back(tmp_path: Path) -> None:
+    labels = [label("a-01", "aid", ties="favor", note="“warm”"), label("a-02", aid="against", ties="neutral")]
+    write_annotations(labels, tmp_path / "a.jsonl")
+    assert read_annotations(tmp_path / "a.jsonl", SCHEMA) == labels
+
+
+def test_a_line_is_compact_and_leaves_out_an_empty_note(tmp_path: Path) -> None:
+    write_annotations([label("a-01", "aid", ties="favor")], tmp_path / "a.jsonl")
+    assert (
+        tmp_path / "a.jsonl"
+    ).read_text() == '{"id": "a-01", "sha": "s", "topics": ["aid"], "stances": {"ties": "favor"}}\n'
+
+
+def test_topics_come_in_schema_order(tmp_path: Path) -> None:
+    path = coder_file(tmp_path, '{"id": "a", "sha": "s", "topics": ["war", "aid"], "stances": {}}')
+    assert read_annotations(path, SCHEMA)[0].topics == ("aid", "war")
+
+
+BAD_LINES = [
+    ('{"sha": "s", "topics": [], "stances": {}}', "expected the keys id, sha, topics, stances, got no 'id'"),
+    ('{"id": "", "sha": "s", "topics": [], "stances": {}}', "expected id as a string, got ''"),
+    ('{"id": "a", "sha": 5, "topics": [], "stances": {}}', "expected sha as a string, got 5"),
+    ('{"id": "a", "sha": "s", "topics": [], "stances": {}, "notes": ""}', "unknown key 'notes'; did you mean 'note'"),
+    ('{"id": "a", "sha": "s", "topics": "aid", "stances": {}}', "expected topics as a list, got str"),
+    ('{"id": "a", "sha": "s", "topics": ["ade"], "stances": {}}', "expected a topic .*got 'ade'; did you mean 'aid'"),
+    (
+        '{"id": "a", "sha": "s", "topics": [], "stances": []}',
+        "expected stances as an object of target to stance, got li",
+    ),
+    ('{"id": "a", "sha": "s", "topics": [], "stances": {"tie": "favor"}}', "expected a target .*did you mean 'ties'"),
+    ('{"id": "a", "sha": "s", "topics": [], "stances": {"ties": "pro"}}', "expected a stance for ties .*got 'pro'"),
+    (
+        '{"id": "x", "sha": "s", "topics": [], "stances": {}}',
+        "expected each sentence once, got 'x' again, first in line 1",
+    ),
+    ("{", "expected a JSON object, got "),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+def test_a_bad_line_is_refused_with_its_place(tmp_path: Path, line: str, message: str) -> None:
+    path = coder_file(tmp_path, '{"id": "x", "sha": "s", "topics": [], "stances": {}}', "", line)
+    with pytest.raises(LabelError, match=r"coder\.jsonl, line 3: " + message):
+        read_annotations(path, SCHEMA)
+
+
+def test_every_bad_line_can_be_seen(tmp_path: Path) -> None:
+    path = coder_file(tmp_path, '{"id": "a"}', '{"id": "b", "sha": "s", "topics": [], "stances": {}}', '{"id": "c"}')
+    assert [(line, type(found)) for line, found in annotation_lines(path, SCHEMA)] == [
+        (1, LabelError),
+        (2, Annotation),
+        (3, LabelError),
+    ]
+
+
+# Merging
+
+
+def test_equal_labels_are_merged() -> None:
+    merged = merge({"ann": [label("a", "aid", ties="favor", note="x")], "bob": [label("a", "aid", ties="favor")]})
+    assert (merged.annotations, merged.disagreements) == ((label("a", "aid", ties="favor"),), ())
+
+
+def test_every_differing_column_is_an_open_disagreement() -> None:
+    merged = merge(
+        {"ann": [label("a", "aid", ties="favor", aid="neutral")], "bob": [label("a", ties="against", aid="neutral")]}
+    )
+    assert (merged.annotations, merged.disagreements) == (
+        (),
+        (
+            Disagreement("a", "topic", "aid", {"ann": "yes", "bob": "no"}),
+            Disagreement("a", "target", "ties", {"ann": "favor", "bob": "against"}),
+        ),
+    )
+
+
+def test_a_disagreement_reads_as_one_line() -> None:
+    found = Disagreement("a-01", "target", "ties", {"ann": "favor", "bob": "against"})
+    assert str(found) == "a-01: target ties: ann says favor, bob says against"
+
+
+def test_the_adjudication_settles_a_disagreement() -> None:
+    verdict = label("a", ties="against", note="rule 4")
+    merged = merge({"ann": [label("a", ties="favor")], "bob": [label("a", ties="against")]}, [verdict])
+    assert (merged.annotations, merged.disagreements, len(merged.settled)) == ((verdict,), (), 1)
+
+
+def test_what_the_adjudication_leaves_out_is_taken_from_the_coders() -> None:
+    coders = {
+        "ann": [label("a", ties="favor", aid="neutral")],
+        "bob": [label("a", "war", ties="favor", aid="neutral")],
+    }
+    merged = merge(coders, [label("a", "war", note="rule 1")])
+    assert merged.annotations == (label("a", "war", ties="favor", aid="neutral", note="rule 1"),)
+
+
+def test_a_target_that_the_adjudication_leaves_out_stays_open() -> None:
+    merged = merge({"ann": [label("a", ties="favor")], "bob": [label("a", "war", ties="against")]}, [label("a", "war")])
+    assert ([d.name for d in merged.disagreements], [d.name for d in merged.settled]) == (["ties"], ["war"])
+
+
+def test_a_target_that_one_coder_labelled_takes_that_label() -> None:
+    merged = merge({"ann": [label("a", ties="favor")], "bob": [label("a")]})
+    assert merged.annotations == (label("a", ties="favor"),)
+
+
+def test_a_sentence_of_one_coder_is_taken_as_it_is() -> None:
+    merged = merge({"ann": [label("a", "aid"), label("b")], "bob": [label("b")]})
+    assert [annotation.id for annotation in merged.annotations] == ["a", "b"]
+
+
+def test_three_coders_are_compared_together() -> None:
+    said = {"x": "favor", "y": "favor", "z": "against"}
+    merged = merge({coder: [label("a", ties=stance)] for coder, stance in said.items()})
+    assert merged.disagreements[0].labels == said
+
+
+def test_labels_of_different_texts_are_refused() -> None:
+    with pytest.raises(
+        LabelError, match="a: expected labels of one and the same text, but ann has sha s, bob has sha t"
+    ):
+        merge({"ann": [label("a")], "bob": [label("a", sha="t")]})
+
+
+def test_a_sentence_twice_is_refused() -> None:
+    with pytest.raises(LabelError, match="ann: expected each sentence once, got 'a' twice"):
+        merge({"ann": [label("a"), label("a")]})
+
+
+def test_an_adjudication_of_an_unlabelled_sentence_is_refused() -> None:
+    with pytest.raises(
+        LabelError, match="adjudication: 'a-2' is a sentence that no coder labelled; did you mean 'a-1'"
+    ):
+        merge({"ann": [label("a-1")]}, [label("a-2")])
+
+
+def test_two_adjudications_of_one_sentence_are_refused() -> None:
+    with pytest.raises(LabelError, match="adjudication: expected each sentence once, got 'a' twice"):
+        merge({"ann": [label("a")]}, [label("a"), label("a")])

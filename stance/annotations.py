@@ -9,8 +9,9 @@ from typing import Any
 from stance import jsonl
 from stance.errors import LabelError, did_you_mean
 from stance.label_rows import parse_stances, parse_topics
-from stance.records import Annotation
+from stance.records import Annotation, Article, Sentence
 from stance.schema import Schema
+from stance.sentences import article_sentences
 
 _KEYS = ("id", "sha", "topics", "stances")
 
@@ -42,6 +43,12 @@ class Merged:
     """Open ones."""
     settled: tuple[Disagreement, ...] = ()
     """Those that the adjudication decided."""
+
+
+def numbered_sentences(article: Article) -> Iterator[tuple[str, Sentence]]:
+    """Each sentence of an article with its id, ``<article>-<nn>``, counted from 01 in text order."""
+    for number, sentence in enumerate(article_sentences(article), start=1):
+        yield f"{article.id}-{number:02d}", sentence
 
 
 def read_annotations(path: jsonl.PathLike, schema: Schema) -> list[Annotation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,10 +42,8 @@ def read_articles(path: PathLike) -> Iterator[Article]:
     if not path.exists():
         raise FileNotFoundError(f"expected a file or folder of articles, found nothing at {path}")
     if not path.is_dir() and path.suffix.lower() not in _READERS:
-        raise LabelError(
-            f"expected an article ({listed(SUFFIXES)}), got suffix {path.suffix!r}{did_you_mean(path.suffix, SUFFIXES)}",
-            file=path,
-        )
+        hint = did_you_mean(path.suffix, SUFFIXES)
+        raise LabelError(f"expected an article ({listed(SUFFIXES)}), got suffix {path.suffix!r}{hint}", file=path)
     return _read_all(path, _files(path))
 
 
@@ -158,7 +155,9 @@ def _front_matter(text: str, file: object) -> tuple[dict[str, str], int]:
             # A list or a folded value goes on; it is kept as one line.
             pairs[key] = f"{pairs[key]} {line.strip()}".strip()
         elif line and not line.startswith("#"):
-            raise LabelError(f"expected 'key: value' or '---' in the front matter, got {line[:60]!r}", file=file, line=number)
+            raise LabelError(
+                f"expected 'key: value' or '---' in the front matter, got {line[:60]!r}", file=file, line=number
+            )
     raise LabelError("expected '---' at the end of the front matter, found none", file=file, line=1)
 
 

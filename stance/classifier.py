@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, compress, islice, repeat
 from typing import Any, overload
 
 import numpy as np
@@ -14,7 +14,7 @@ from stance.errors import OptionError
 from stance.features import BLOCKS, Featurizer, bigrams, gate_open
 from stance.jsonl import PathLike
 from stance.linear import Floats, Heads, scaled_sums, segment_sums, sigmoid, softmax
-from stance.model import Model, columns_of
+from stance.model import Model, columns_of, decide
 from stance.model_folder import save_model
 from stance.records import (
     Article,
@@ -52,6 +52,13 @@ class Classifier:
         options = model.options
         self._featurizer = Featurizer(model.schema, char_min=options.char_min, char_max=options.char_max)
         outputs = {(o.name, False): o for o in model.schema.topics} | {(o.name, True): o for o in model.schema.targets}
+        self._topic_names, self._target_names = model.schema.topic_names, model.schema.target_names
+        self._thresholds = np.array([model.decisions[column.key].threshold for column in self.columns])
+        # A text without content is neutral and without topics, whatever the biases say.
+        certain = NEUTRAL in model.schema.stances
+        even = 0.0 if certain else 1 / len(model.schema.stances)
+        self._blank = np.array([0.0 if c.stance is None else float(certain and c.stance == NEUTRAL) or even
+                                for c in self.columns])
         self._gated = [outputs[column.name, column.stance is not None] for column in self.columns]
         self._spellings = _Spellings(self._featurizer, model.heads)
 
@@ -198,9 +205,10 @@ class Classifier:
     def _probabilities(self, logits: Floats) -> Floats:
         topics = len(self.schema.topics)
         size = len(self.schema.stances)
-        by_target = logits[:, topics:].reshape(len(logits), len(self.schema.targets), size)
+        targets = len(self.schema.targets)
+        by_target = logits[:, topics:].reshape(len(logits), targets, size)
         stances = softmax(by_target) if by_target.size else by_target
-        return np.hstack([sigmoid(logits[:, :topics]), stances.reshape(len(logits), -1)])
+        return np.hstack([sigmoid(logits[:, :topics]), stances.reshape(len(logits), targets * size)])
 
     def _bars(self, min_precision: float | None) -> dict[str, float]:
         if min_precision is None:
@@ -210,51 +218,40 @@ class Classifier:
         return {key: decision.needed(min_precision) for key, decision in self._decisions.items()}
 
     def _predictions(self, texts: Sequence[str], target: str | None, bars: Mapping[str, float]) -> list[Prediction]:
-        rows = self._probabilities(self._logits(texts)).tolist()
-        return [
-            self._prediction(text, row, target, bars) if text.strip() else self._blank(text, row, target)
-            for text, row in zip(texts, rows, strict=True)
-        ]
+        probabilities = self._probabilities(self._logits(texts))
+        for i, text in enumerate(texts):
+            if not text.strip():
+                probabilities[i] = self._blank
+        topics, size = len(self.schema.topics), len(self.schema.stances)
+        bars_of = [bars.get(column.key, 0.0) for column in self.columns]
+        confident = probabilities >= bars_of
+        present = (probabilities[:, :topics] >= self._thresholds[:topics]) & confident[:, :topics]
+        chosen = []
+        for at in range(topics, len(self.columns), size):
+            numbers = decide(probabilities[:, at : at + size], self.schema.stances, self._thresholds[at : at + size])
+            sure = confident[np.arange(len(texts)), at + numbers]
+            chosen.append([self.schema.stances[k] if ok else None for k, ok in zip(numbers, sure, strict=True)])
+        rows = zip(texts, probabilities.tolist(), present.tolist(), zip(*chosen, strict=True) if chosen else repeat(()))
+        return [self._prediction(text, row, has, stances, target) for text, row, has, stances in rows]
 
-    def _prediction(self, text: str, row: list[float], target: str | None, bars: Mapping[str, float]) -> Prediction:
-        names = self.schema.topic_names
-        topic_probabilities = dict(zip(names, row, strict=False))
-        topics = tuple(
-            name
-            for name, probability in topic_probabilities.items()
-            if probability >= self._decisions[name].threshold and probability >= bars.get(name, 0.0)
-        )
-        stances: dict[str, str | None] = {}
-        stance_probabilities: dict[str, dict[str, float]] = {}
-        at = len(names)
-        for name in self.schema.target_names:
-            probabilities = dict(zip(self.schema.stances, row[at : at + len(self.schema.stances)], strict=True))
-            at += len(self.schema.stances)
-            stance = self._decide(name, probabilities)
-            stance_probabilities[name] = probabilities
-            stances[name] = stance if not bars or probabilities[stance] >= bars[f"{name}:{stance}"] else None
+    def _prediction(
+        self, text: str, row: list[float], present: list[bool], chosen: Sequence[str | None], target: str | None
+    ) -> Prediction:
+        size = len(self.schema.stances)
+        at = len(self._topic_names)
+        stance_probabilities = {}
+        for name in self._target_names:
+            stance_probabilities[name] = dict(zip(self.schema.stances, row[at : at + size]))
+            at += size
+        stances = dict(zip(self._target_names, chosen))
         return Prediction(
-            text, topics, None if target is None else stances[target], stances, topic_probabilities, stance_probabilities
+            text,
+            tuple(compress(self._topic_names, present)),
+            None if target is None else stances[target],
+            stances,
+            dict(zip(self._topic_names, row)),
+            stance_probabilities,
         )
-
-    def _decide(self, target: str, probabilities: Mapping[str, float]) -> str:
-        """The stance furthest above its threshold; neutral, or else the likeliest, where none reaches its own."""
-        best, best_ratio = "", 1.0
-        for stance, probability in probabilities.items():
-            if stance != NEUTRAL:
-                ratio = probability / self._decisions[f"{target}:{stance}"].threshold
-                if ratio >= best_ratio:
-                    best, best_ratio = stance, ratio
-        if best:
-            return best
-        return NEUTRAL if NEUTRAL in probabilities else max(probabilities, key=lambda stance: probabilities[stance])
-
-    def _blank(self, text: str, row: list[float], target: str | None) -> Prediction:
-        """A text without content: neutral and without topics, whatever the biases say."""
-        neutral = [float(stance == NEUTRAL) for stance in self.schema.stances]
-        if NEUTRAL not in self.schema.stances:
-            return self._prediction(text, row, target, {})
-        return self._prediction(text, [0.0] * len(self.schema.topics) + neutral * len(self.schema.targets), target, {})
 
 
 class _Spellings(dict[str, int]):

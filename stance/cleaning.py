@@ -13,9 +13,7 @@ _BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _LINE = re.compile(f"([^{_BREAKS}]*)(?:\r\n|[{_BREAKS}]|\\Z)")
 BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u200f\u2060\ufeff"
 """White space, and marks that leave no ink."""
-_MARKER = re.compile(
-    r"(?:#{1,6}\s+|>\s?|[-*+•‣◦▪●·]\s+|[–—]\s+(?=[“‘\"']?[A-Z])|\d{1,3}[.)]\s+(?=[“‘\"'(]?[^\W\d_]))+"
-)
+_MARKER = re.compile(r"(?:#{1,6}\s+|>\s?|[-*+•‣◦▪●·]\s+|[–—]\s+(?=[“‘\"']?[A-Z])|\d{1,3}[.)]\s+(?=[“‘\"'(]?[^\W\d_]))+")
 _LINK_LINE = re.compile(r"!?\[[^\[\]]{0,300}\]\([^()\s]{0,2000}\)")
 _FIRST_LETTERS = re.compile(r"[\W_]{0,8}([^\W\d_]{1,3}-?[^\W\d_]?)")
 _HANGING_END = re.compile(
@@ -40,10 +38,10 @@ class _Piece(NamedTuple):
 def clean(text: str, start: int = 0) -> tuple[Span, ...]:
     """Spans of ``text[start:]`` that are article prose, sorted and disjoint, one a block.
 
-    A block is a line, a run of hard-wrapped lines, or what is left of a line between two pieces of residue. Left out are
-    advertisements, link lists, repeated headline links, bylines, credits, dates, cookie and newsletter notices, bare
-    addresses, image markup, Markdown markers, and lines without a letter or digit. Whatever is not clearly residue
-    stays. Time is linear in the text.
+    A block is a line, a run of hard-wrapped lines, or what is left of a line between two pieces of residue. Left out
+    are advertisements, link lists, repeated headline links, bylines, credits, dates, cookie and newsletter notices,
+    bare addresses, image markup, Markdown markers, and lines without a letter or digit. Whatever is not clearly
+    residue stays. Time is linear in the text.
     """
     lines = _without_headline_lists(text, list(_lines(text, start)))
     pieces = [piece for line in lines for piece in _prose(text, line)]
@@ -86,7 +84,8 @@ def _without_headline_lists(text: str, lines: Sequence[_Piece]) -> list[_Piece]:
     kept: list[_Piece] = []
     index = 0
     while index < len(lines):
-        if is_list_heading(text[lines[index].start : lines[index].end]):
+        # At the very top such a line is the text's own title.
+        if kept and is_list_heading(text[lines[index].start : lines[index].end]):
             index = _list_end(text, lines, index)
         else:
             kept.append(lines[index])

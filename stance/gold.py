@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stance.annotations import Merged, annotation_lines, merge
+from stance.annotations import Merged, annotation_lines, merge, numbered_sentences
 from stance.articles import read_articles
 from stance.errors import LabelError, did_you_mean
 from stance.jsonl import PathLike
 from stance.labels import write_rows
-from stance.records import Annotation, Article, LabelledSentence, Sentence
+from stance.records import Annotation, LabelledSentence
 from stance.schema import Schema
-from stance.sentences import article_sentences
 from stance.splits import DEFAULT_SHARES, Shares, assign_splits
 
 ADJUDICATION = "adjudication"
@@ -64,12 +63,6 @@ class _Folder:
     """Coder -> ids in the file, also those whose label does not fit: these are no gaps besides."""
     problems: list[Problem] = field(default_factory=list)
     merged: Merged = field(default_factory=lambda: Merged((), ()))
-
-
-def numbered_sentences(article: Article) -> Iterator[tuple[str, Sentence]]:
-    """Each sentence of an article with its id, ``<article>-<nn>``, counted from 01 in text order."""
-    for number, sentence in enumerate(article_sentences(article), start=1):
-        yield f"{article.id}-{number:02d}", sentence
 
 
 def sentences_to_label(path: PathLike) -> list[SentenceToLabel]:

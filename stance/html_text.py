@@ -11,15 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-FURNITURE = frozenset(
-    "aside button dialog figcaption footer form header iframe nav noscript object select svg template".split()
-)
+_FURNITURE_NAMES = """
+aside button dialog figcaption footer form header iframe nav noscript object select svg template
+"""
+_BLOCK_NAMES = """
+address article blockquote body center dd details div dl dt fieldset figure h1 h2 h3 h4 h5 h6 head hr html li main ol
+option p pre section summary table tbody tfoot thead tr ul
+"""
+FURNITURE = frozenset(_FURNITURE_NAMES.split())
+"""Elements that hold no article text."""
+_BLOCKS = FURNITURE.union(_BLOCK_NAMES.split())
 _NEVER_TEXT = ("script", "style")
 _RAW = (*_NEVER_TEXT, "textarea", "title")
-_BLOCKS = frozenset(
-    "address article blockquote body center dd details div dl dt fieldset figure h1 h2 h3 h4 h5 h6 head hr html li main"
-    " ol option p pre section summary table tbody tfoot thead tr ul".split()
-) | FURNITURE
 _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _TAG_STOP = re.compile("[\"'>]")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
@@ -133,13 +136,18 @@ def _join(tokens: Sequence[_Token], dropped: frozenset[str]) -> str:
             continue
         if token.name == "pre":
             verbatim = max(0, verbatim + (1 if token.kind == "open" else -1))
-        parts.append("\n\n" if token.name in _BLOCKS else "\n" if token.name == "br" else _cell(token.name))
+        parts.append(_white_space(token))
     lines = [line.strip() for line in "".join(parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def _cell(name: str) -> str:
-    return " " if name in ("td", "th") else ""
+def _white_space(token: _Token) -> str:
+    """What a tag puts into the text."""
+    if token.name in _BLOCKS:
+        return "\n\n"
+    if token.name == "br":
+        return "\n"
+    return " " if token.name in ("td", "th") and token.kind == "open" else ""
 
 
 def _metadata(tokens: Sequence[_Token]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from stance.sources import missing
 
 PLAIN_COLUMNS = ("id", "article", "register", "date", "text")
 LABEL_COLUMNS = ("topics", "stance", "stances")
+_OTHERS = {*PLAIN_COLUMNS, *LABEL_COLUMNS} - {"stance"}
 NOT_LABELLED = "?"
 """In a CSV cell of topics: topics were not labelled here. (A blank cell says that there is none.)"""
 
@@ -42,21 +43,24 @@ def split_topics(value: object, known: Collection[str] = ()) -> list[str]:
 
 def parse_topics(value: object, schema: Schema) -> tuple[str, ...] | None:
     """Checked topics in schema order; None where they were not labelled."""
-    if missing(value) or (value == NOT_LABELLED and NOT_LABELLED not in schema.topic_names):
+    known = schema.topic_names
+    if missing(value) or (isinstance(value, str) and value == NOT_LABELLED and value not in known):
         return None
-    chosen = {schema.check_topic(name) for name in split_topics(value, schema.topic_names)}
-    return tuple(name for name in schema.topic_names if name in chosen)
+    chosen = {schema.check_topic(name) for name in split_topics(value, known)}
+    return tuple(name for name in known if name in chosen)
 
 
 def parse_stances(stances: Mapping[str, object], schema: Schema) -> dict[str, str]:
     """Checked target -> stance in schema order, without the targets that were not labelled."""
+    known = schema.target_names
     found: dict[str, str] = {}
     for target, value in stances.items():
-        schema.check_target(target)
+        if target not in known:
+            schema.check_target(target)
         label = value.strip() if isinstance(value, str) else value
         if not missing(label) and label != "":
             found[target] = schema.check_stance(label, target)
-    return {target: found[target] for target in schema.target_names if target in found}
+    return {target: found[target] for target in known if target in found}
 
 
 def parse_row(values: Mapping[str, Any], schema: Schema, default_id: str) -> LabelledSentence:
@@ -118,12 +122,19 @@ def _stances(values: Mapping[str, Any], schema: Schema) -> dict[str, str]:
     given = values.get("stances")
     if not missing(given) and not isinstance(given, Mapping):
         raise LabelError(f"expected stances as a mapping of target to stance, got {type(given).__name__}")
-    found = parse_stances(given if isinstance(given, Mapping) else {}, schema)
-    columns = {target: target for target in schema.target_names}
-    if "stance" not in columns and "stance" in values:
-        columns["stance"] = schema.check_target(schema.default_target)
-    for column, target in columns.items():
-        for stance in parse_stances({target: values.get(column)}, schema).values():
-            if found.setdefault(target, stance) != stance:
-                raise LabelError(f"expected one stance for {target}, got both {found[target]!r} and {stance!r}")
-    return {target: found[target] for target in schema.target_names if target in found}
+    # A target called like a column of its own kind can only be labelled under ``stances``.
+    columns = {target: values[target] for target in schema.target_names if target in values and target not in _OTHERS}
+    if "stance" in values and "stance" not in columns:
+        columns = _agreeing({schema.check_target(schema.default_target): values["stance"]}, columns, schema)
+    return _agreeing(given if isinstance(given, Mapping) else {}, columns, schema)
+
+
+def _agreeing(one: Mapping[str, Any], other: Mapping[str, Any], schema: Schema) -> dict[str, str]:
+    """Both sets of stances, checked; a target that has two different ones is an error."""
+    if not one:
+        return parse_stances(other, schema)
+    found, others = parse_stances(one, schema), parse_stances(other, schema)
+    for target, stance in others.items():
+        if found.setdefault(target, stance) != stance:
+            raise LabelError(f"expected one stance for {target}, got both {found[target]!r} and {stance!r}")
+    return parse_stances(found, schema)

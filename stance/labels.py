@@ -154,7 +154,7 @@ def _columns(found: Iterable[SourceRow]) -> dict[str, list[tuple[SourceRow, Any]
 def _topics(row: SourceRow) -> list[str]:
     value = row.values.get("topics")
     try:
-        topics = [] if value == NOT_LABELLED else split_topics(value)
+        topics = [] if isinstance(value, str) and value == NOT_LABELLED else split_topics(value)
     except LabelError as error:
         raise row.error(str(error)) from None
     for topic in topics:
@@ -190,10 +190,15 @@ def _like(column: str, known: Iterable[str]) -> str:
 
 def _check_columns(found: Iterable[SourceRow], schema: Schema) -> None:
     known = (*PLAIN_COLUMNS, *LABEL_COLUMNS, *schema.target_names)
-    for column, values in _columns(found).items():
+    first: dict[str, SourceRow] = {}
+    for row in found:
+        for column in row.values:
+            if column not in first:
+                first[column] = row
+    for column, row in first.items():
         # Other columns are the user's own business, unless one is a known name misspelt: labels would go unread.
-        if column not in known and not _ignored(column) and (near := _like(column, known)):
-            raise values[0][0].column_error(f"unknown column {column!r}; did you mean {near!r}?")
+        if column not in known and not _ignored(str(column)) and (near := _like(str(column), known)):
+            raise row.column_error(f"unknown column {column!r}; did you mean {near!r}?")
 
 
 def _flat_columns(schema: Schema) -> list[str]:

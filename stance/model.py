@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stance.linear import Heads
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.linear import Floats, Heads
 from stance.options import Options
-from stance.schema import Schema
+from stance.schema import NEUTRAL, Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,20 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
         *(Column(topic) for topic in schema.topic_names),
         *(Column(target, stance) for target in schema.target_names for stance in schema.stances),
     )
+
+
+def decide(probabilities: Floats, stances: Sequence[str], thresholds: Sequence[float]) -> NDArray[np.int64]:
+    """The stance furthest above its threshold, as a number; neutral, or else the likeliest, where none reaches its own.
+
+    Args:
+        probabilities: (n, stances).
+        thresholds: one a stance; neutral's is not looked at.
+    """
+    others = [k for k, stance in enumerate(stances) if stance != NEUTRAL]
+    ratios = probabilities[:, others] / np.asarray(thresholds)[others]
+    best = np.asarray(others)[ratios.argmax(axis=1)]
+    rest = probabilities.argmax(axis=1) if NEUTRAL not in stances else np.full(len(best), list(stances).index(NEUTRAL))
+    return np.where(ratios.max(axis=1) >= 1, best, rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

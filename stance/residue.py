@@ -1,6 +1,7 @@
 """What of one line is page residue: advertisements, link lists, bylines, credits, markup. Patterns, not site names.
 
-Every pattern is anchored or bounded, so that a line costs time in proportion to its length. What no pattern knows stays.
+Every pattern is anchored or bounded, so that a line costs time in proportion to its length. What no pattern knows
+stays.
 """
 
 from __future__ import annotations
@@ -10,97 +11,144 @@ from collections.abc import Iterator
 
 Span = tuple[int, int]
 
+
+def _any(*patterns: str, flags: int = 0) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), flags)
+
+
 _MONTH = (
     r"(?:Jan(?:uary|\.)?|Feb(?:ruary|\.)?|Mar(?:ch|\.)?|Apr(?:il|\.)?|May|June?\.?|July?\.?|Aug(?:ust|\.)?"
     r"|Sept?(?:ember|\.)?|Oct(?:ober|\.)?|Nov(?:ember|\.)?|Dec(?:ember|\.)?)"
 )
-_DATE = (
+_DAY = (
     rf"(?:(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,? )?(?:{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}"
     rf"|\d{{1,2}} {_MONTH},? \d{{4}})|\d{{4}}-\d\d-\d\d|\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}})"
-    r"(?:,?(?: at| -| \|)? \d{1,2}[:.]\d\d(?: ?[ap]\.?m\b\.?)?(?: [A-Z]{2,4}\b)?)?"
 )
+_DATE = rf"{_DAY}(?:,?(?: at| -| \|)? \d{{1,2}}[:.]\d\d(?: ?[ap]\.?m\b\.?)?(?: [A-Z]{{2,4}}\b)?)?"
 _READING_TIME = r"\d{1,3}[ -]?min(?:ute)?s? read(?:ing time)?"
-_AGENCY = r"(?:Agence France-Presse|AFP|Associated Press|AP|EPA|Reuters|Xinhua|KCNA|Yonhap|TASS|Kyodo(?: News)?|Sputnik)"
+_COMMENTS_ON = r"\b(?:No|\d{1,5}) [Cc]omments? on\b"
+_AGENCY = (
+    r"(?:Agence France-Presse|AFP|(?:The )?Associated Press|AP|EPA|Reuters|Xinhua|KCNA|Yonhap|TASS|Kyodo(?: News)?"
+    r"|Sputnik|Getty Images)"
+)
 _NAME = r"[A-Z][\w.'’-]*"
-_PARTICLE = r"(?:and|by|in|for|of|the|with|de|del|der|van|von|bin|al|&)"
-_PEOPLE = rf"{_NAME}(?:[\s,;]+(?:{_NAME}|{_PARTICLE}))*[\s,;]+{_NAME}"
+_PERSON = rf"{_NAME}(?: (?:de|del|der|van|von|bin|al|{_NAME})){{1,3}}"
+_PEOPLE = rf"{_PERSON}(?:(?:,? (?:and|AND) |, ?|; ?| & | in | for | of )(?:{_PERSON}|{_NAME}))*"
+_NAMES_AND_PARTICLES = (
+    rf"(?:[\s,;()/]+(?:{_NAME}|and|by|in|for|of|the|with|de|del|der|van|von|bin|al|[Aa]dditional|reporting|writing"
+    r"|editing))+[.)\]]*$"
+)
 _CREDIT_VERB = r"(?:Additional reporting|Reporting|Reported|Written|Writing|Editing|Edited|Compiled|Translated)"
+_LIST_NAME = r"(?:FEATURED|RELATED|LATEST|RECOMMENDED|TRENDING|POPULAR|TOP|MORE) (?:STORIES|ARTICLES|POSTS|VIDEOS)"
 
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _FINAL = re.compile(r"[.!?…][\"'”’)\]]*$")
 _SENTENCE_BEFORE = re.compile(r"[.!?…”’)\]]\s*$|[.!?…][\"']\s*$|[a-z0-9]$")
 _SIX_WORDS = re.compile(r"\s*(?:\S{1,200}\s{1,20}){5}\S")
-_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 # Where prose can resume after a headline: glued to it ("in BeijingState media"), or as a further sentence.
 _RESUMES = re.compile(r"(?<=[a-z]{3})[”’]?(?=[A-Z][a-z])|(?<=[a-z]{3}[.!?])[\"”’]?\s{1,5}(?=[\"“‘]?[A-Z])")
-_CAPITALISED_WORD_BEFORE = re.compile(r"(?<![^\s(“\"'‘-])[A-Z][a-z]{0,3}$")
+# "TikTok", "YouTube": a capital inside a short capitalised word is a name, no seam.
+_SHORT_NAME_BEFORE = re.compile(r"(?<![^\s(“\"'‘-])[A-Z][a-z]{0,3}$")
 
-_ADVERTISEMENT = re.compile(
-    r"(?:article|story|content|text) continues (?:after|below)(?: this| the)? (?:advertisement(?:s\b)?|ad\b)[.:]?",
-    re.IGNORECASE,
-)
-_ADVERTISEMENT_LABEL = re.compile(r"ADVERTISEMENT\s{0,3}(?=[A-Z][a-z])|Advertisement(?=[A-Z“‘])")
-_BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|figure|blockquote|section|article)\s{0,3}/?>", re.IGNORECASE)
-# What runs on as far as its headline or slogan does.
-_LEADS = re.compile(
-    r"(?:READ(?: ALSO| MORE| NEXT| ON)?|(?:ALSO|MUST) READ|RELATED(?: STORY| STORIES| ARTICLE| NEWS)?|SEE ALSO|WATCH"
-    r"|LISTEN|Read (?:also|more|next)|Also read|See also|Related(?: story| stories| article| articles)?)\s?:"
-    r"|(?:FEATURED|RELATED|LATEST|RECOMMENDED|TRENDING|POPULAR|TOP) (?:STORIES|ARTICLES|POSTS|VIDEOS)\b"
-    r"|(?:Subscribe|Sign up) (?:now |today |here )?(?:to|for) [^.!?]{0,60}?(?:newsletter|briefing|bulletin)s?"
-    r"|(?:Leave|Post|Add) a (?:comment|reply)|Share this(?: article| story| post| page)?(?=\s*(?:$|:|[A-Z])| on | via | with )"
-)
-_READ_AT_START = re.compile(r"(?:Read|Related|Watch|More):\s")
-_CREDITS = (
-    re.compile(rf"\(?(?:{_CREDIT_VERB}) by(?:[\s,;()]+(?:{_NAME}|{_PARTICLE}|[Aa]dditional|reporting|writing|editing))+[.)]*$"),
+# Residue that can stand anywhere in a line, with prose glued to either side.
+_ANYWHERE = (
     re.compile(
-        r"[(\[]?(?:(?:File |AP |AFP )?Photos?|Image|Picture|Photograph|PHOTO|IMAGE)(?: [Cc]redits?| [Cc]ourtesy)?"
-        r"(?:\s?[:/]\s?| by (?=[A-Z])| of (?=[A-Z])| via (?=[A-Z]))[^!?]{1,60}$"
+        r"(?:article|story|content|text) continues (?:after|below)(?: this| the)? (?:advertisement(?:s\b)?|ad\b)[.:]?",
+        re.IGNORECASE,
     ),
-    re.compile(rf"[(\[](?:(?:File|Pool|AP|AFP|EPA) )?(?:Photo|Getty Images|{_AGENCY})(?:\s?(?:via|/|by|:)[^()\[\]]{{1,80}})?[)\]]$"),
-    re.compile(rf"(?:{_AGENCY}|Getty Images|Pool)(?:/| via )[\w.'’/ -]{{1,40}}$"),
+    re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|figure|blockquote|section|article)\s{0,3}/?>", re.IGNORECASE),
 )
+# Residue that begins a line, with prose glued to it.
+_AT_START = re.compile(r"ADVERTISEMENT\s{0,3}(?=[A-Z][a-z])|Advertisement(?=[A-Z“‘])")
+_GLUED_BYLINES = (
+    re.compile(
+        rf"(?:By {_NAME}(?: {_NAME}){{0,3}}?)?[\s|,·•–-]{{0,3}}{_DATE}[\s|,·•–-]{{0,3}}(?:{_READING_TIME})?"
+        r"(?=[\"“‘]?[A-Z])"
+    ),
+    re.compile(rf"By {_NAME}(?: {_NAME}){{0,2}} [A-Z][a-z]{{2,20}}(?=[A-Z][a-z]{{0,20}}[\s,’])"),
+)
+_COMMENTS_LINE = re.compile(rf".{{0,200}}?{_COMMENTS_ON}.{{0,300}}?{_READING_TIME}")
+# Residue that begins where a sentence could, and runs on as far as its headline or slogan does.
+_LEADS = _any(
+    r"(?:READ(?: ALSO| MORE| NEXT| ON)?|(?:ALSO|MUST) READ|SEE ALSO|WATCH|LISTEN)\s?:",
+    r"RELATED(?: STORY| STORIES| ARTICLE| NEWS)?\s?:",
+    r"(?:Read (?:also|more|next)|Also read|See also|Related(?: story| stories| article| articles)?)\s?:",
+    rf"{_LIST_NAME}\b",
+    r"(?:Subscribe|Sign up) (?:now |today |here )?(?:to|for) [^.!?]{0,60}?(?:newsletter|briefing|bulletin)s?",
+    r"(?:Leave|Post|Add) a (?:comment|reply)",
+    r"Share this(?: article| story| post| page)?(?=\s*(?:$|:|[A-Z])| on | via | with )",
+)
+_LEAD_AT_START = re.compile(r"(?:Read|Related|Watch|More):\s")
+# Residue that begins where a sentence could, and ends the line.
+_AT_END = (
+    re.compile(rf"\(?{_CREDIT_VERB} by{_NAMES_AND_PARTICLES}"),
+    re.compile(
+        rf"[(\[]?(?:File |AP |AFP )?(?:Photos?|Image|Picture|Photograph) (?:by|via|courtesy of){_NAMES_AND_PARTICLES}"
+    ),
+    re.compile(
+        r"[(\[]?(?:(?:File |AP |AFP )?Photos?|Image|Picture|PHOTO|IMAGE)(?: [Cc]redits?| [Cc]ourtesy)?"
+        r"\s?[:/]\s?[^!?]{1,60}$"
+    ),
+    re.compile(rf"[(\[](?:(?:File|Pool|AP|AFP|EPA) )?(?:Photo|{_AGENCY})(?:\s?(?:via|/|by|:)[^()\[\]]{{1,80}})?[)\]]$"),
+    re.compile(rf"(?:{_AGENCY}|Pool)(?:/| via )[\w.'’/ -]{{1,40}}$"),
+)
+_LONGEST_CREDIT = 300
 _ATTRIBUTE = re.compile(
-    r"(?:<\w{1,12}\s{1,3}|[\"”]\s{0,3})?\b(?:alt|width|height|src|srcset|sizes|class|style|id|href|title|rel|target|loading"
-    r"|decoding|fetchpriority|data-[\w-]{1,40}|aria-[\w-]{1,40})=(?:\"[^\"]*(?:\"|$)|'[^']*(?:'|$)|\d{1,5}(?:px|%)?)(?:\s{0,3}/?>)?"
-)
-_META = re.compile(rf".{{0,200}}?\b(?:No|\d{{1,5}}) [Cc]omments? on\b.{{0,300}}?{_READING_TIME}")
-_GLUED_BYLINE = (
-    re.compile(rf"(?:By {_NAME}(?: {_NAME}){{0,3}}?)?[\s|,·•–-]{{0,3}}{_DATE}[\s|,·•–-]{{0,3}}(?:{_READING_TIME})?(?=[\"“‘]?[A-Z])"),
-    re.compile(r"By [A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,2} [A-Z][a-z]{2,20}(?=[A-Z][a-z]{0,20}[\s,’])"),
+    r"(?:<\w{1,12}\s{1,3}|[\"”]\s{0,3})?\b(?:alt|width|height|src|srcset|sizes|class|style|id|href|title|rel|target"
+    r"|loading|decoding|fetchpriority|data-[\w-]{1,40}|aria-[\w-]{1,40})="
+    r"(?:\"[^\"]*(?:\"|$)|'[^']*(?:'|$)|\d{1,5}(?:px|%)?)(?:\s{0,3}/?>)?"
 )
 
-_WHOLE = re.compile(
-    r"(?:advertisements?(?:\W+continue reading(?: the main story)?)?|sponsored(?: content)?|promoted(?: content)?|story continues(?: below)?|scroll to continue"
-    r"|(?:leave|post|add) a (?:comment|reply)|(?:no|\d+) comments?(?: on .*)?|comments|share|tweet|print|email|e-mail|copy link"
-    r"|(?:subscribe|sign up)(?: now| today)? (?:to|for) .{0,60}newsletters?"
-    r"|(?:image|media) (?:caption|copyright)\b.{0,300}|media playback is (?:un)?supported on your device.{0,300}"
-    r"|[^.!?]{20,200}\bread more|share (?:on|via|to|with) .{1,30}|share this(?: \w+)?|click to (?:share|email|print).*|like this|like loading"
-    r"|(?:read|see|view|show|load) (?:more|less|all)(?: \w+)?|read (?:the )?full (?:story|article)|continue reading.{0,100}"
-    r"|(?:featured|related|latest|recommended|trending|popular|top|more|most read|most popular)"
-    r"(?: stories| articles| posts| videos| topics| coverage)?|editor[’']?s['’]? picks?|you may also like|what to read next"
-    r"|don[’']t miss|most read|must read|back to top|skip to (?:main )?content|log ?in|sign in|register|subscribe(?: now)?"
-    r"|follow (?:us|me) on .{1,60}|listen to this article|next (?:article|post)|previous (?:article|post)|loading"
-    rf"|photo|image|getty images|\W*(?:source:? )?{_AGENCY}\W*"
-    rf"|(?:(?:first )?(?:published|posted|updated|modified)|last (?:updated|modified))\b.{{0,20}}{_DATE}.{{0,40}}"
-    rf"|{_DATE}|(?:estimated )?reading time:?.{{1,20}}|{_READING_TIME})\W*",
+# Residue that fills a line.
+_FURNITURE = re.compile(
+    "(?:"
+    + "|".join(
+        (
+            r"advertisements?(?:\W+continue reading.{0,40})?|sponsored(?: content)?|promoted(?: content)?",
+            r"story continues(?: below)?|scroll to continue",
+            r"continue reading(?: (?:below|the (?:main )?(?:story|article)))?",
+            r"(?:leave|post|add) a (?:comment|reply)|no comments|\d+ comments?|comments",
+            r"share|tweet|print|e-?mail|copy link|click to (?:share|email|print).*|like this|like loading",
+            r"share (?:on|via|with) .{1,30}|share this(?: (?:article|story|post|page|via|on|with))?",
+            r"(?:read|see|view|show|load) (?:more|less|all)|read (?:the )?full (?:story|article)",
+            r"(?:featured|related|latest|recommended|trending|popular|top|more)(?: stories| articles| posts| videos)?",
+            r"related (?:articles|topics|coverage|news)|editor[’']?s['’]? picks?|you may also like|what to read next",
+            r"don[’']t miss|most (?:read|popular|viewed)|must read|back to top|skip to (?:main )?content",
+            r"log ?in|sign in|register|(?:subscribe|sign up)(?: now| today)?",
+            r"(?:subscribe|sign up)(?: now| today)? (?:to|for) .{0,60}(?:newsletters?|briefing|updates)",
+            r"follow (?:us|me) on .{1,60}|listen to this article|(?:next|previous) (?:article|post)|loading",
+            r"photo|image|(?:image|media) (?:caption|copyright)\b.{0,300}",
+            r"media playback is (?:un)?supported on your device.{0,300}",
+            rf"(?:source:? |[—–-]+ ?|\()?{_AGENCY}",
+            rf"(?:(?:first |last )?(?:published|posted|updated|modified))\b.{{0,20}}{_DATE}.{{0,40}}",
+            rf"{_DATE}|(?:estimated )?reading time:?.{{1,20}}|{_READING_TIME}",
+        )
+    )
+    + r")\W*",
     re.IGNORECASE,
 )
 _BYLINE = re.compile(
     rf"(?:By|BY|{_CREDIT_VERB} by|Words by|Story by) (?:{_PEOPLE}|{_AGENCY}|[Ss]taff(?: [Ww]riters?| [Rr]eporters?)?)"
     rf"[\s|,·•–-]*(?:{_DATE})?[\s|,·•–-]*(?:{_READING_TIME})?"
 )
-_COOKIES = re.compile(
-    r"(?:we|this (?:web)?site|our (?:web)?site|our partners)\b.{0,40}\buses?\b.{0,40}\bcookies\b|^(?:accept|reject|manage)"
-    r"(?: all)? cookies|\bcookies?(?: policy| settings| preferences| notice)\W*$|\b(?:accept|consent to) (?:our |the |all )?"
-    r"(?:use of )?cookies\b",
-    re.IGNORECASE,
+_LINK = _any(r"[^.!?]{20,200}\bRead more", rf"[^.!?]{{0,100}}{_DATE}.{{0,20}}{_COMMENTS_ON}[^.!?]{{0,300}}")
+_NOTICE = _any(
+    r".{0,200}?\b(?:we|this (?:web)?site|our (?:web)?site|our partners)\b.{0,40}\buses?\b.{0,40}\bcookies\b",
+    r"(?:accept|reject|manage)(?: all)? cookies|.{0,100}\bcookies? (?:policy|settings|preferences|notice)\W*$",
+    r"by (?:providing|submitting|entering|signing up|subscribing|clicking|continuing|using)\b.{0,120}"
+    r"\b(?:(?:you|I) (?:agree|accept|consent|acknowledge|confirm)|privacy policy)",
+    r"your e-?mail address will not be published|required fields are marked",
+    r"(?:©|\(c\)|copyright)\W*(?:\d{4}\b|.{0,80}all rights reserved)|.{0,80}\ball rights reserved\W*$",
+    flags=re.IGNORECASE,
 )
-_SIGN_UP = re.compile(
-    r"by (?:providing|submitting|signing up|subscribing|clicking|continuing)\b.{0,200}(?:e-?mail|terms|privacy|newsletter|cookies)"
-    r"|your e-?mail address will not be published|required fields are marked",
-    re.IGNORECASE,
+_LONGEST_NOTICE = 600
+_ADDRESS = _any(
+    r"(?:https?://|www\.)\S+",
+    r"pic\.twitter\.com/\S+",
+    r"\d+(?:\.\d+)?[wx],?",
+    r"[\w.+-]{1,60}@[\w.-]{1,60}",
+    r"@\w+",
 )
-_COPYRIGHT = re.compile(r"(?:©|\(c\)|copyright)\W*(?:\d{4}\b|.{0,80}all rights reserved)|.{0,80}\ball rights reserved\W*$", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|pic\.twitter\.com/\S+|\d+(?:\.\d+)?[wx],?|[\w.+-]{1,60}@[\w.-]{1,60}|@\w+")
 
 
 def prose(line: str) -> Iterator[Span]:
@@ -116,14 +164,10 @@ def is_residue(piece: str) -> bool:
     """Whether a whole line, or what is left of one, is page furniture and no sentence."""
     if not _LETTER_OR_DIGIT.search(piece):
         return True
-    if len(piece) > 600:
+    if len(piece) > _LONGEST_NOTICE:
         return False
-    words = piece.split()
-    if _COOKIES.search(piece) or _SIGN_UP.match(piece) or _COPYRIGHT.match(piece):
-        return True
-    if all(_ADDRESS.fullmatch(word) for word in words) and not words[0].isdigit():
-        return True
-    return bool(_WHOLE.fullmatch(piece)) or (len(words) <= 20 and bool(_BYLINE.fullmatch(piece)))
+    whole = any(pattern.fullmatch(piece) for pattern in (_FURNITURE, _BYLINE, _LINK))
+    return whole or _NOTICE.match(piece) is not None or all(map(_ADDRESS.fullmatch, piece.split()))
 
 
 def ends_sentence(piece: str) -> bool:
@@ -133,7 +177,7 @@ def ends_sentence(piece: str) -> bool:
 
 def is_list_heading(piece: str) -> bool:
     """Whether a line such as "RELATED STORIES" announces a list of headlines."""
-    return bool(re.fullmatch(r"(?:FEATURED|RELATED|LATEST|RECOMMENDED|TRENDING|POPULAR|TOP) (?:STORIES|ARTICLES|POSTS|VIDEOS)\W*", piece))
+    return len(piece) < 40 and bool(re.fullmatch(rf"{_LIST_NAME}\W*", piece, re.IGNORECASE))
 
 
 def is_headline_lead(piece: str) -> bool:
@@ -144,35 +188,38 @@ def is_headline_lead(piece: str) -> bool:
 
 def _cuts(line: str) -> Iterator[Span]:
     """Spans of residue in the line, in no order, possibly overlapping."""
-    yield from (found.span() for found in _ADVERTISEMENT.finditer(line))
-    yield from (found.span() for found in _BLOCK_TAG.finditer(line))
+    for pattern in _ANYWHERE:
+        yield from (found.span() for found in pattern.finditer(line))
     yield from _markup(line)
     yield from _leads(line)
-    if (found := _ADVERTISEMENT_LABEL.match(line)) is not None:
-        yield found.span()
-    for pattern in _CREDITS:
-        yield from (found.span() for found in _near_end(pattern, line) if _at_sentence_start(line, found.start()))
+    for pattern in _AT_END:
+        # Looking at the end alone keeps a long line cheap.
+        for found in pattern.finditer(line, max(0, len(line) - _LONGEST_CREDIT)):
+            if _at_sentence_start(line, found.start()):
+                yield found.span()
     head = line[:1000]
-    if "omment" in head and (found := _META.match(head)) is not None:
-        yield found.span()
-    for pattern in _GLUED_BYLINE:
-        if (found := pattern.match(head)) is not None and _is_sentence(line, found.end(), len(line)):
-            yield found.span()
-
-
-def _near_end(pattern: re.Pattern[str], line: str) -> Iterator[re.Match[str]]:
-    # Credits are short and stand last; looking at the end alone keeps a long line cheap.
-    return pattern.finditer(line, max(0, len(line) - 300))
+    for start in (_AT_START.match(head), _COMMENTS_LINE.match(head) if "omment" in head else None):
+        if start is not None:
+            yield start.span()
+    for pattern in _GLUED_BYLINES:
+        byline = pattern.match(head)
+        if byline is not None and _is_sentence(line, byline.end(), len(line)):
+            yield byline.span()
 
 
 def _leads(line: str) -> Iterator[Span]:
-    """"READ: headline", "FEATURED STORIES ...", slogans: each as far as the next one, or to where prose resumes."""
-    stops = [found.start() for found in _ADVERTISEMENT.finditer(line)]
+    """Spans of "READ: ...", "FEATURED STORIES ...", slogans: as far as the next residue, or to where prose resumes."""
     leads = [found for found in _LEADS.finditer(line) if _at_sentence_start(line, found.start())]
-    first = _READ_AT_START.match(line)
+    first = _LEAD_AT_START.match(line)
     if first is not None and (not leads or leads[0].start() > 0):
         leads.insert(0, first)
-    stops = sorted([*stops, *(lead.start() for lead in leads), len(line)])
+    if not leads:
+        return
+    stops = sorted(
+        [found.start() for pattern in _ANYWHERE for found in pattern.finditer(line)]
+        + [lead.start() for lead in leads]
+        + [len(line)]
+    )
     index = 0
     for lead in leads:
         while stops[index] <= lead.start():
@@ -183,8 +230,8 @@ def _leads(line: str) -> Iterator[Span]:
 def _resumption(line: str, start: int, stop: int) -> int:
     """Where between ``start`` and ``stop`` a sentence follows the headline, or ``stop``."""
     for found in _RESUMES.finditer(line, start, stop):
-        # "TikTok", "YouTube": a capital inside a short capitalised word is a name, no seam.
-        if not found.group() and _CAPITALISED_WORD_BEFORE.search(line, max(start, found.end() - 5), found.end()):
+        glued = not found.group()
+        if glued and _SHORT_NAME_BEFORE.search(line, max(start, found.end() - 5), found.end()):
             continue
         if _is_sentence(line, found.end(), stop):
             return found.end()
@@ -203,7 +250,7 @@ def _at_sentence_start(line: str, position: int) -> bool:
 
 
 def _markup(line: str) -> Iterator[Span]:
-    """HTML attributes left in the text, from each tag's first to its end or, where that is cut off, the line's end."""
+    """Spans of HTML attributes: from a tag's first to its end or, where that is cut off, to the line's end."""
     found = list(_ATTRIBUTE.finditer(line)) if "=" in line else []
     if not found or (len(found) == 1 and line[: found[0].start()].strip("<\"'” ")):
         return

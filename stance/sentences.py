@@ -17,18 +17,20 @@ from stance.residue import Span
 
 _OPENING = "“‘«‹„‚([{<（《「『"
 _CLOSING = "”’»›\"')]}>）》」』"
-_QUOTES = "\"“”„‟«»‹›‚《》「」『』＂"
-_BLANKED = str.maketrans({mark: " " for mark in _QUOTES + "()[]{}<>（）" + BLANK})
+_QUOTES = '"“”„‟«»‹›‚《》「」『』＂'
+_BLANKED = str.maketrans(dict.fromkeys(_QUOTES + "()[]{}<>（）" + BLANK, " "))
 _EDGE_APOSTROPHE = re.compile(r"(?<![^\W_])['’‘‛`´]|['’‘‛`´](?![^\W_])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REFERENCES = re.compile(r"(?:\[\d{1,3}\])+")
 _BRACKETED = re.compile(r"[(\[][^()\[\]]{1,400}[)\]]")
+_INITIAL_LAST = re.compile(r"\b[A-Za-z]\.[)\]]$")
+_TERMINATOR = re.compile(r"[.!?…]")
 _HELD = "·"
 """Stands in for a full stop that ends no sentence."""
 
 _MONTH = (
-    r"(?:Jan(?:uary|\.)|Feb(?:ruary|\.)|Mar(?:ch|\.)|Apr(?:il|\.)|May|June|July|Aug(?:ust|\.)|Sept?(?:ember|\.)|Oct(?:ober|\.)"
-    r"|Nov(?:ember|\.)|Dec(?:ember|\.))"
+    r"(?:Jan(?:uary|\.)|Feb(?:ruary|\.)|Mar(?:ch|\.)|Apr(?:il|\.)|May|June|July|Aug(?:ust|\.)|Sept?(?:ember|\.)"
+    r"|Oct(?:ober|\.)|Nov(?:ember|\.)|Dec(?:ember|\.))"
 )
 _TIME_GOES_ON = (
     rf"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|{_MONTH}|GMT|UTC|[A-Z]{{1,3}}[SD]?T\b|Eastern|Central|Pacific"
@@ -39,17 +41,21 @@ _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
     (re.compile(pattern), verdict)
     for pattern, verdict in (
         # The letter names a thing and is nobody's initial.
-        (r"\b(?:Plan|[Vv]itamin|[Hh]epatitis|Group|War|Type|Grade|Class|Category|Annex|Appendix|Part) [A-Z]{1,3}\.(?= +[A-Z])", BREAK),
+        (
+            r"\b(?:Plan|[Vv]itamin|[Hh]epatitis|Group|War|Type|Grade|Class|Category|Annex|Appendix|Part) [A-Z]{1,3}\."
+            r"(?= +[A-Z])",
+            BREAK,
+        ),
         # "3 p.m. Tuesday" and "3 p.m. Seoul time" go on, "until 3 p.m. Kim left" does not.
         (rf"\b[ap]\.m\.(?= +{_TIME_GOES_ON})", HOLD),
         (r"\b[ap]\.m\.(?= +[A-Z])", BREAK),
         # "Gen. No Kwang Chol", "Mr. So": the library takes the name for a new sentence's first word.
         (
-            r"\b(?:Mr|Mrs|Ms|Dr|Messrs|Prof|Rev|Hon|Gen|Lt|Col|Maj|Capt|Cpl|Sgt|Pvt|Adm|Cmdr|Brig|Sen|Rep|Gov|Pres|Sec|Amb|Min"
-            r"|Dep|Asst|Atty|Insp|Supt|Mt)\.(?= +[A-Z])",
+            r"\b(?:Mr|Mrs|Ms|Dr|Messrs|Prof|Rev|Hon|Gen|Lt|Col|Maj|Capt|Cpl|Sgt|Pvt|Adm|Cmdr|Brig|Sen|Rep|Gov|Pres|Sec|Amb"
+            r"|Min|Dep|Asst|Atty|Insp|Supt|Mt)\.(?= +[A-Z])",
             HOLD,
         ),
-        (r"\b[A-Z]\.(?= (?:An|No|So)\b)", HOLD),
+        (r"(?<![.\w])[A-Z]\.(?= (?:An|No|So)\b)", HOLD),
         (r"\bvs\.(?= )", HOLD),
         # "Res. No. 2270", "Nos. 1 and 2", "Art. 5"; but "No. China did not."
         (r"\b(?:[Rr]es|[Aa]rt|[Ss]ec|[Cc]h|[Vv]ol|[Ff]ig|[Pp]ara)\.(?= ?(?:Nos?\b|\d))|\bNos?\.(?= ?\d)", HOLD),
@@ -59,7 +65,7 @@ _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
         (r"\bWashington, D\.C\.(?= +[A-Z])", BREAK),
         # Words that begin a sentence and no name, missing from the library's list.
         (
-            r"\b(?:[A-Z]\.){2,}(?= +(?:Above|Across|After|Against|Along|Amid|Asked|Earlier|Few|Speaking|Though|Unless)\b)",
+            r"\b(?:[A-Z]\.){2,}(?= +(?:Above|Across|Against|Along|Amid|Asked|Earlier|Few|Speaking|Though|Unless)\b)",
             BREAK,
         ),
         # "MOSCOW, October 6. /TASS/. The ministry ..."
@@ -72,7 +78,8 @@ _LEADING_ELLIPSIS = re.compile(r"(?:[:,;“‘(\[]|\s[\"'])\s{0,2}(?:…|\.{2,4}
 _GLUED_SENTENCE = re.compile(r"[^\W_]{2}[.!?…]$")
 _CAPITALISED = re.compile(r"[A-Z][a-z]|[A-Z] |[^\x00-\x7f]")
 _SPEECH_TAIL = re.compile(
-    r"(?:[^\s.!?,;:]{1,30} ){1,7}?(?:asked|asks|said|says|wrote|wondered|shouted|cried|quipped|added|replied|exclaimed|joked|chanted)\b"
+    r"(?:[^\s.!?,;:]{1,30} ){1,7}?"
+    r"(?:asked|asks|said|says|wrote|wondered|shouted|cried|quipped|added|replied|exclaimed|joked|chanted)\b"
     r"(?= ?[.,;]|\s*$| (?:in|on|at|during|after|before|to|when|as|from)\b(?![^.!?]{0,80}\bthat\b))"
 )
 _INK = re.compile(r"[^\W_]")
@@ -118,7 +125,9 @@ def _checked(spans: Iterable[Span], length: int) -> Iterator[Span]:
     last = 0
     for start, end in spans:
         if not last <= start <= end <= length:
-            raise OptionError(f"spans must be sorted, disjoint and inside 0..{length}, got ({start}, {end}) after {last}")
+            raise OptionError(
+                f"spans must be sorted, disjoint and inside 0..{length}, got ({start}, {end}) after {last}"
+            )
         last = end
         yield start, end
 
@@ -157,7 +166,7 @@ def _last_ink(block: str) -> int:
 
 
 def _masked(block: str) -> str:
-    """The block as the library sees it: as long, with blanks for quotation marks and brackets, and the table applied."""
+    """The block as the library sees it: as long, blanks for quotation marks and brackets, the table applied."""
     masked = _REFERENCES.sub(lambda found: " " * len(found.group()), block)
     masked = _BRACKETED.sub(_hold_in_brackets, masked)
     masked = _EDGE_APOSTROPHE.sub(" ", masked).translate(_BLANKED)
@@ -178,19 +187,19 @@ def _let_break(found: re.Match[str]) -> str:
 
 
 def _hold_in_brackets(found: re.Match[str]) -> str:
-    """"(It ended. He left) " is one aside; "(He left.)" after a full stop is a sentence of its own."""
+    """ "(It ended. He left) " is one aside; "(He left.)" after a full stop is a sentence of its own."""
     inside, block = found.group(), found.string
     before = block[max(0, found.start() - 4) : found.start()].rstrip()
-    ends = inside[-2] in ".!?…\"”’" and not re.search(r"\b[A-Za-z]\.$", inside[:-1])
-    if ends and (not before or before[-1] in ".!?…\"”’)"):
+    ends = inside[-2] in '.!?…"”’' and not _INITIAL_LAST.search(inside)
+    if ends and (not before or before[-1] in '.!?…"”’)'):
         return inside
     kept = 2 if ends else 1
-    return re.sub(r"[.!?…]", _HELD, inside[:-kept]) + inside[-kept:]
+    return _TERMINATOR.sub(_HELD, inside[:-kept]) + inside[-kept:]
 
 
 def _boundaries(masked: str) -> Iterator[int]:
     """Where the library would begin a new sentence; never at a window's edge."""
-    from sentencex import get_sentence_boundaries  # type: ignore[import-untyped]  # it ships no types
+    from sentencex import get_sentence_boundaries
 
     position = 0
     while position < len(masked):
@@ -218,9 +227,9 @@ def _is_end(block: str, start: int, stop: int, follows: int) -> bool:
         return bool(_GLUED_SENTENCE.search(block, stop - 3, stop) and _CAPITALISED.match(block, follows))
     if _LEADING_ELLIPSIS.search(block, max(start, stop - 12), stop):
         return False
-    if gap[:1] and gap[0] in _CLOSING and block[stop - 1] in "!?…" and _SPEECH_TAIL.match(block, follows, follows + 300):
-        return False
-    return True
+    # '"Will it last?" Xi asked.' is one sentence.
+    quoted = bool(gap) and gap[0] in _CLOSING and block[stop - 1] in "!?…"
+    return not (quoted and _SPEECH_TAIL.match(block, follows, follows + 300))
 
 
 def _after_closing_marks(block: str, stop: int, follows: int, straight_quotes: list[int]) -> int:

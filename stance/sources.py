@@ -151,18 +151,21 @@ def _csv_rows(path: Path, reader: Any) -> list[SourceRow]:
     header = line = 1
     try:
         for cells in reader:
-            if columns and cells:
-                if len(cells) != len(columns):
-                    raise csv.Error(f"{len(cells)} fields (a field that holds the separator must be quoted)")
-                values = dict(zip(columns, cells, strict=True))
-                rows.append(SourceRow(values=values, name=str(path), number=len(rows) + 1, line=line, header=header))
-            elif cells:
+            if not any(cell.strip() for cell in cells):
+                pass  # spreadsheets leave lines of separators behind
+            elif not columns:
                 columns, header = [cell.strip() for cell in cells], line
                 _distinct(columns, path, line)
+            elif len(cells) != len(columns):
+                message = f"expected {len(columns)} fields ({', '.join(columns)}), got {len(cells)}"
+                raise LabelError(f"{message}; quote a field that holds the separator", file=path, line=line)
+            else:
+                values = dict(zip(columns, cells, strict=True))
+                rows.append(SourceRow(values=values, name=str(path), number=len(rows) + 1, line=line, header=header))
             line = reader.line_num + 1
     except csv.Error as error:
-        fields = f"{len(columns)} fields ({', '.join(columns)})" if columns else "a line of column names"
-        raise LabelError(f"expected {fields}, got {error}", file=path, line=line) from None
+        message = 'expected quotes only around whole fields, and doubled ("") inside them'
+        raise LabelError(f"{message}; got: {error}", file=path, line=line) from None
     if not columns:
         raise LabelError("expected a line of column names, got an empty file", file=path, line=1)
     return rows

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from stance import jsonl
-from stance.annotations import check_keys, parse_labels, string
+from stance.annotations import check_keys, numbered_sentences, parse_labels, string
 from stance.articles import read_articles
 from stance.errors import LabelError
-from stance.gold import numbered_sentences
 from stance.jsonl import PathLike, sha256
 from stance.records import Annotation, Article, LabelledSentence
 from stance.schema import Schema

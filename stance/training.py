@@ -19,9 +19,9 @@ from stance.features import BLOCKS, Analysis, Featurizer, bigrams, gate_open
 from stance.labels import infer_schema, read_rows
 from stance.jsonl import PathLike
 from stance.linear import Floats, Heads, Table, softmax
-from stance.metrics import best_threshold, precision_curve
+from stance.metrics import best_threshold, precision_curve, score
 from stance.classifier import Classifier
-from stance.model import Column, Decision, Model
+from stance.model import Column, Decision, Model, decide
 from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
 from stance.records import LabelledSentence, fingerprint
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
+TOPIC_CLASSES: tuple[str, ...] = ("absent", "present")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,18 @@ class Block:
 class Head:
     """One problem to fit: an output's labels (class numbers) and the rows that carry them."""
 
+    name: str
     output: Output
     classes: tuple[str, ...]
     rows: Ints
     labels: Ints
     weights: Floats
     """How much each row counts when probabilities and thresholds are set: the rate in use over the labels' rate."""
+
+    @property
+    def is_topic(self) -> bool:
+        """Whether the output is a topic, present or absent."""
+        return self.classes == TOPIC_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,8 @@ def train(
     settings = Options.from_dict({**(options or Options()).to_dict(), **changes})
     chosen = _schema_for(source, schema)
     rows = read_rows(source, chosen, splits=tuple(splits) if is_folder(source) else None)
+    if not rows:
+        raise LabelError("training: expected labelled sentences, got none")
     return Classifier(fit(rows, _labelled_part(chosen, rows), settings, progress or (lambda line: None)))
 
 
@@ -134,10 +143,8 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     """Fit features, heads, calibration and thresholds on labelled sentences.
 
     Raises:
-        LabelError: no rows, an output with fewer than two classes, or too few articles for the folds.
+        LabelError: an output with too few sentences of a label, or too few articles for the folds.
     """
-    if not rows:
-        raise LabelError("training: expected labelled sentences, got none")
     # Rows in one fixed order: the same labels give the same bytes, whatever order they came in.
     rows = sorted(rows, key=lambda row: (row.article, row.id, row.text))
     featurizer = Featurizer(schema, char_min=options.char_min, char_max=options.char_max)
@@ -214,7 +221,7 @@ def _gated(matrix: csr_matrix, gate: Floats) -> csr_matrix:
 
 def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> Head:
     if output in schema.topics:
-        classes: tuple[str, ...] = ("absent", "present")
+        classes = TOPIC_CLASSES
         found = [None if r.topics is None else classes[output.name in r.topics] for r in rows]
         rest = "absent"
     else:
@@ -230,7 +237,8 @@ def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> H
             f"training: {output.name} needs two or more sentences labelled {name!r}, got {count}: "
             "label some, or leave it out of the schema"
         )
-    return Head(output, classes, labelled, labels, _rate_weights(output, classes, rest, counts)[labels])
+    name = output.name if output in schema.topics else f"{output.name} stance"
+    return Head(name, output, classes, labelled, labels, _rate_weights(output, classes, rest, counts)[labels])
 
 
 def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: Ints) -> Floats:
@@ -266,9 +274,20 @@ def _fit_head(matrix: csr_matrix, head: Head, folds: Sequence[Ints], options: Op
         "log_loss": {str(c): round(loss, 4) for c, loss in losses.items()},
         "scale": scale,
         "shift": shift.tolist(),
-        "classes": dict(zip(head.classes, np.bincount(head.labels).tolist(), strict=True)),
+        "classes": dict(zip(head.classes, np.bincount(head.labels, minlength=len(head.classes)).tolist(), strict=True)),
     }
-    return FittedHead(coefficients * scale, intercepts * scale + shift, _decisions(probabilities, head), record)
+    decisions = _decisions(probabilities, head)
+    record["f1"] = _held_out_f1(probabilities, head, decisions)
+    return FittedHead(coefficients * scale, intercepts * scale + shift, decisions, record)
+
+
+def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:
+    """Out-of-fold F1 of a topic, macro-F1 of a target's stances; thresholds were set on the same sentences."""
+    if head.is_topic:
+        return round(score(head.labels == 1, probabilities[:, 1] >= decisions[head.name].threshold).f1, 4)
+    found = decide(probabilities, head.classes, [decisions[f"{head.output.name}:{name}"].threshold for name in head.classes])
+    scores = [score(head.labels == c, found == c).f1 for c in np.union1d(head.labels, found)]
+    return round(float(np.mean(scores)), 4)
 
 
 def _out_of_fold(matrix: csr_matrix, head: Head, fold_of: Ints, strength: float) -> Floats:
@@ -315,7 +334,7 @@ def _calibration(scores: Floats, head: Head) -> tuple[float, Floats]:
 
 def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
     """Threshold and precision curve of each label, on the out-of-fold probabilities at the rates in use."""
-    topic = head.classes == ("absent", "present")
+    topic = head.is_topic
     decisions = {}
     for number, name in enumerate(head.classes):
         if topic and name == "absent":
@@ -334,7 +353,7 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     width = sum(len(block.keys) for block in blocks.values())
     for head in fitted:
         coefficients, intercepts = head.coefficients, head.intercepts
-        if head.record["classes"].keys() == {"absent", "present"}:  # one column: the log-odds
+        if tuple(head.record["classes"]) == TOPIC_CLASSES:  # one column: the log-odds
             coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
         plain.append(coefficients[:, :width])
         gated.append(coefficients[:, width : 2 * width])
@@ -364,5 +383,5 @@ def _provenance(rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted:
             "scipy": scipy.__version__,
             "scikit-learn": sklearn.__version__,
         },
-        "heads": {head.output.name: result.record for head, result in zip(heads, fitted, strict=True)},
+        "heads": {head.name: result.record for head, result in zip(heads, fitted, strict=True)},
     }

@@ -99,6 +99,14 @@ def test_a_csv_saved_by_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_r
     assert (row.text, row.topics) == ("One, two.", ("sanctions", "anniversary"))
 
 
+def test_lines_of_separators_alone_are_passed_over(tmp_path: Path) -> None:
+    assert only(saved(tmp_path, "a.csv", "text,stance\n,\na,favor\n\n,,,\n")).text == "a"
+
+
+def test_quotes_inside_an_unquoted_field_are_text(tmp_path: Path) -> None:
+    assert only(saved(tmp_path, "a.csv", 'text,stance\nHe said "yes",favor\n')).text == 'He said "yes"'
+
+
 def test_rows_of_a_frame_are_read() -> None:
     frame = pd.DataFrame({"text": ["a", "b"], "topics": [["sanctions"], None], "stance": ["favor", None]})
     assert [(row.topics, row.stances) for row in read_rows(frame, SCHEMA)] == [
@@ -123,8 +131,35 @@ def test_python_dates_become_iso_strings() -> None:
     assert only(rows).date == "2020-01-02"
 
 
-def test_topics_as_a_numpy_array_are_read() -> None:
-    assert only([{"text": "a", "topics": np.array(["sanctions"])}]).topics == ("sanctions",)
+@pytest.mark.parametrize("topics", [(), ("sanctions",), ("sanctions", "anniversary")])
+def test_topics_as_a_numpy_array_are_read(topics: tuple[str, ...]) -> None:
+    assert only([{"text": "a", "topics": np.array(topics, dtype=object)}]).topics == topics
+
+
+def test_a_frame_of_read_parquet_means_what_the_file_means(tmp_path: Path) -> None:
+    rows = [
+        LabelledSentence(id=str(n), article="a", text="b", topics=topics, stances={"sanctions": "favor"})
+        for n, topics in enumerate([None, (), ("sanctions",), ("sanctions", "anniversary")])
+    ]
+    write_rows(rows, tmp_path / "a.parquet", SCHEMA)
+    assert read_rows(pd.read_parquet(tmp_path / "a.parquet"), SCHEMA) == rows
+
+
+def test_a_target_called_like_a_plain_column_is_labelled_under_stances(tmp_path: Path) -> None:
+    schema = Schema(topics=(), targets=(Output(name="text"),), default_target="text")
+    row = LabelledSentence(id="a", article="a", text="b", topics=None, stances={"text": "favor"})
+    write_rows([row], tmp_path / "a.jsonl", schema)
+    assert read_rows(tmp_path / "a.jsonl", schema) == [row]
+
+
+def test_columns_that_say_the_same_twice_are_read() -> None:
+    row = {"text": "a", "stance": "favor", "china_ties": "favor", "stances": {"china_ties": "favor"}}
+    assert only([row]).stances == {"china_ties": "favor"}
+
+
+def test_a_column_that_contradicts_the_mapping_is_refused() -> None:
+    with pytest.raises(LabelError, match="expected one stance for sanctions, got both 'favor' and 'against'"):
+        read_rows([{"text": "a", "sanctions": "against", "stances": {"sanctions": "favor"}}], SCHEMA)
 
 
 def test_class_labels_of_a_dataset_are_read_by_name() -> None:
@@ -171,8 +206,15 @@ CSV_ERRORS = [
     ("text,stanse\na,favor\n", r"line 1: unknown column 'stanse'; did you mean 'stance'\?"),
     ("text,stance,Sanctions\na,favor,favor\n", r"line 1: unknown column 'Sanctions'; did you mean 'sanctions'\?"),
     ("text,stance,stance\na,favor,favor\n", r"line 1: expected distinct column names, got 'stance' twice"),
-    ("text,stance\na,b,favor\n", r"line 2: expected 2 fields \(text, stance\), got 3 fields .*must be quoted"),
-    ('text,stance\na,favor\n"b,favor\nc,favor\n', r"line 3: expected 2 fields .*unexpected end of data"),
+    ("text,stance\na,b,favor\n", r"line 2: expected 2 fields \(text, stance\), got 3; quote a field that"),
+    (
+        'text,stance\na,favor\n"b,favor\nc,favor\n',
+        r"line 3: expected quotes only around whole fields.*unexpected end of d",
+    ),
+    (
+        'text,stance\n"Yes," he said,favor\n',
+        r"line 2: expected quotes only around whole fields, and doubled \(\"\"\) inside",
+    ),
     ("", r"line 1: expected a line of column names, got an empty file"),
     ("id,text,stance\nx,a,favor\nx,b,favor\n", r"line 3: expected distinct ids, got 'x' again, first in .*line 2"),
     ("text,stance,china_ties\na,favor,against\n", r"line 2: expected one stance for china_ties, got both"),

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stance.annotations import numbered_sentences
 from stance.articles import read_articles
 from stance.errors import LabelError
-from stance.gold import numbered_sentences
 from stance.records import Annotation, Article
 from stance.schema import Output, Schema
 from stance.standoff import dehydrate, hydrate, read_standoff, write_standoff

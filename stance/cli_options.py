@@ -1,0 +1,130 @@
+"""Options that several commands share, where their output goes, and what they read from standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from stance.errors import OptionError, StanceError
+from stance.jsonl import dumps
+
+if TYPE_CHECKING:
+    from stance.schema import Schema
+
+STDIN = "-"
+
+
+class FigureFormat(str, Enum):
+    """How figures are printed."""
+
+    table = "table"
+    json = "json"
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", metavar="MODEL", help="A model folder, or the name of a shipped model."),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of standard output."),
+]
+FigureFormatOption = Annotated[
+    FigureFormat, typer.Option("--format", "-f", help="A table for people, or JSON for machines.")
+]
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help="The schema.toml with topics, targets and stances. Left out: that of the labels folder.",
+    ),
+]
+SplitOption = Annotated[
+    str, typer.Option("--split", metavar="NAME", help="Which part of a labels folder to measure on: train, dev or test.")
+]
+
+
+@contextmanager
+def output_file(path: Path | None, *, mark: bool = False) -> Iterator[TextIO]:
+    """Standard output, or a file that is put in place whole when all went well.
+
+    Args:
+        mark: begin a file with a byte order mark, without which Excel garbles curly quotes.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        encoding = "utf-8-sig" if mark else "utf-8"
+        with open(staged, "w", encoding=encoding, errors="backslashreplace", newline="\n") as file:
+            yield file
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def write_json(value: Any, output: Path | None) -> None:
+    """One indented JSON document."""
+    with output_file(output) as file:
+        file.write(dumps(value, indent=2) + "\n")
+
+
+def tell(line: str) -> None:
+    """One line to the person at the screen, beside the output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def read_stdin() -> str:
+    """All of standard input as text.
+
+    Raises:
+        StanceError: it is not UTF-8.
+    """
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StanceError(f"standard input: expected UTF-8, got {error.reason} at byte {error.start}") from None
+
+
+def read_lines(path: str) -> Iterator[str]:
+    """The lines of a file, or of standard input (``-``), one at a time.
+
+    Raises:
+        StanceError: a line is not UTF-8.
+    """
+    name = "standard input" if path == STDIN else path
+    with open(sys.stdin.fileno() if path == STDIN else path, "rb", closefd=path != STDIN) as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise StanceError(f"{name}, line {number}: expected UTF-8, got {error.reason}") from None
+
+
+def schema_of(folder: Path | None, schema: Path | None) -> Schema:
+    """The schema given, else the labels folder's, else that of the shipped model."""
+    from stance.model_folder import DEFAULT_MODEL, load_model
+    from stance.schema import Schema
+
+    if schema is not None:
+        return Schema.load(schema)
+    if folder is not None and (folder / "schema.toml").is_file():
+        return Schema.load(folder / "schema.toml")
+    return load_model(DEFAULT_MODEL).schema
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path, or an error that says what was expected there."""
+    if not path.exists():
+        raise OptionError(f"expected {what}, found nothing at {path}")
+    return path

@@ -1,0 +1,107 @@
+"""Measuring a model and its baselines; the same evaluator for all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from stance import LabelError, LabelledSentence, Schema
+from stance.baselines import Chance, Keywords, Majority, Outcome
+from stance.classifier import Classifier
+from stance.evaluation import compare, evaluate, figures
+
+
+class Fixed:
+    """Decides as told."""
+
+    name = "fixed"
+
+    def __init__(self, topics: list[list[bool]], stances: list[list[int]]) -> None:
+        self.outcome = Outcome(np.array(topics), np.array(stances))
+
+    def decide(self, texts: Sequence[str]) -> Outcome:
+        return self.outcome
+
+
+SCHEMA = Schema.from_dict(
+    {"default_target": "union", "topics": {"trade": {}, "jubilee": {}}, "targets": {"union": {}}}
+)
+
+
+def row(id: str, topics: tuple[str, ...] | None, union: str | None) -> LabelledSentence:
+    return LabelledSentence(
+        id=id, article=id, text=id, topics=topics, stances={} if union is None else {"union": union}
+    )
+
+
+ROWS = [row("a", ("trade",), "favor"), row("b", (), "neutral"), row("c", ("trade", "jubilee"), "neutral")]
+
+
+def test_topic_f1_is_micro_over_all_cells_and_mean_over_topics() -> None:
+    found = figures(Fixed([[True, False], [True, False], [True, False]], [[0], [2], [2]]), ROWS, SCHEMA, resamples=5)
+    # trade: 2 hits, 1 false; jubilee: 1 missed. micro: 4/(4+1+1); mean: (4/5 + 0)/2
+    assert found.topic_micro_f1.value == pytest.approx(4 / 6)
+    assert found.mean_topic_f1.value == pytest.approx(0.4)
+
+
+def test_stance_macro_f1_counts_a_stance_given_though_none_has_it() -> None:
+    found = figures(Fixed([[False, False]] * 3, [[0], [1], [2]]), ROWS, SCHEMA, resamples=5)
+    # favor 1; against given once, never true: 0; neutral one of two: 2/3
+    assert found.stance_macro_f1["union"].value == pytest.approx((1 + 0 + 2 / 3) / 3)
+
+
+def test_stance_macro_f1_leaves_out_a_stance_that_nobody_has_and_nobody_gives() -> None:
+    found = figures(Fixed([[False, False]] * 3, [[0], [2], [2]]), ROWS, SCHEMA, resamples=5)
+    assert found.stance_macro_f1["union"].value == 1.0
+
+
+def test_sentences_without_a_label_do_not_count() -> None:
+    rows = [row("a", None, "favor"), row("b", ("trade",), None)]
+    found = figures(Fixed([[True, True], [True, False]], [[0], [1]]), rows, SCHEMA, resamples=5)
+    assert found.labels["trade"].support == 1
+    assert found.topic_micro_f1.value == 1.0
+    assert found.stance_macro_f1["union"].value == 1.0
+
+
+def test_intervals_draw_whole_articles() -> None:
+    rows = [LabelledSentence(id=str(i), article="one", text="x", topics=("trade",), stances={}) for i in range(9)]
+    found = figures(Fixed([[i < 5, False] for i in range(9)], [[2]] * 9), rows, SCHEMA, resamples=50)
+    assert found.topic_micro_f1.low == found.topic_micro_f1.high == found.topic_micro_f1.value
+
+
+def test_the_majority_baseline_gives_every_text_the_commonest_labels() -> None:
+    outcome = Majority(SCHEMA, ROWS).decide(["x", "y"])
+    assert outcome.topics.tolist() == [[True, False]] * 2
+    assert outcome.stances.tolist() == [[2], [2]]
+
+
+def test_the_keyword_baseline_goes_by_cues_where_the_entities_are_named(tiny_schema: Schema) -> None:
+    texts = ["Norland welcomed Southmark.", "Ostia welcomed Southmark.", "Norland snubbed Southmark.", "Fog."]
+    # the rules of the tiny schema are for "union" only: favor, no gate, against, nothing
+    assert Keywords(tiny_schema).decide(texts).stances[:, 0].tolist() == [0, 2, 1, 2]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_chance_is_repeatable(seed: int) -> None:
+    one, other = (Chance(SCHEMA, ROWS, seed).decide(["x"] * 20) for _ in range(2))
+    assert (one.stances == other.stances).all()
+
+
+def test_a_result_stands_beside_its_baselines(tiny_model: Classifier, tiny_rows: Sequence[LabelledSentence]) -> None:
+    result = evaluate(tiny_model, list(tiny_rows), resamples=20)
+    assert [b.system for b in result.baselines] == ["majority", "keywords", "random"]
+    assert result.model.mean_stance_macro_f1.value > result.baselines[0].mean_stance_macro_f1.value
+    assert set(result.coverage_at_90) == {"trade", "jubilee", "union stance", "tariffs stance"}
+
+
+def test_nothing_to_measure_on_is_an_error(tiny_model: Classifier) -> None:
+    with pytest.raises(LabelError, match="evaluation: expected labelled sentences, got none"):
+        evaluate(tiny_model, [])
+
+
+def test_a_model_compared_with_itself_changes_nothing(
+    tiny_model: Classifier, tiny_rows: Sequence[LabelledSentence]
+) -> None:
+    found = compare(tiny_model, tiny_model, list(tiny_rows), resamples=20)
+    assert found.changes == ()
+    assert all(d.difference.low == d.difference.high == 0 for d in found.differences)

@@ -1,0 +1,175 @@
+"""A model on disk: exact round trips, and every kind of damage refused with its own message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stance
+from stance import ModelError
+from stance.classifier import Classifier
+from stance.jsonl import sha256
+from stance.model_folder import FORMAT, _own_checksum, load_model, shipped_models
+
+TEXTS = ["Norland and Southmark deepened their friendship.", "", "Ostia doubled its tariffs 中 😀."]
+
+
+@pytest.fixture
+def folder(tiny_model: Classifier, tmp_path: Path) -> Path:
+    tiny_model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def edit(folder: Path, **changes: object) -> None:
+    """Change the manifest and make its checksum right again, as a forger would."""
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest.update(changes)
+    manifest["sha256"] = _own_checksum(manifest)
+    (folder / "model.json").write_text(json.dumps(manifest))
+
+
+def test_a_loaded_model_scores_exactly_as_the_saved_one(tiny_model: Classifier, folder: Path) -> None:
+    loaded = stance.load(folder)
+    assert (loaded.decision_function(TEXTS) == tiny_model.decision_function(TEXTS)).all()
+    assert loaded.classify(TEXTS, min_precision=0.5) == tiny_model.classify(TEXTS, min_precision=0.5)
+
+
+def test_saving_what_was_loaded_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    stance.load(folder).save(tmp_path / "again")
+    for name in ("model.json", "weights.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_saving_replaces_an_older_model_whole(tiny_model: Classifier, folder: Path) -> None:
+    (folder / "stray.txt").write_text("left over")
+    tiny_model.save(folder)
+    assert sorted(os.listdir(folder)) == ["README.md", "model.json", "weights.safetensors"]
+    assert os.listdir(folder.parent) == ["model"]
+
+
+def test_saving_never_replaces_a_folder_of_something_else(tiny_model: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(ModelError, match="will not replace .*: it is not a model folder"):
+        tiny_model.save(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_flipped_byte_is_refused(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(ModelError, match=f"{name}: .*(checksum does not match|damaged)"):
+        stance.load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_truncated_file_is_refused(folder: Path, name: str) -> None:
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match=f"{name}: .*damaged"):
+        stance.load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"the file {name} is missing"):
+        stance.load(folder)
+
+
+def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
+    edit(folder, format=FORMAT + 1)
+    with pytest.raises(ModelError, match=f"format {FORMAT + 1}, but this version reads format {FORMAT}: upgrade"):
+        stance.load(folder)
+
+
+def test_an_older_format_asks_for_training(folder: Path) -> None:
+    edit(folder, format=0)
+    with pytest.raises(ModelError, match="format 0, but this version reads format 1: train the model again"):
+        stance.load(folder)
+
+
+def test_an_unknown_key_is_refused(folder: Path) -> None:
+    edit(folder, optoins={})
+    with pytest.raises(ModelError, match="unknown key 'optoins'; did you mean 'options'"):
+        stance.load(folder)
+
+
+def test_a_missing_key_is_named(folder: Path) -> None:
+    manifest = json.loads((folder / "model.json").read_text())
+    del manifest["options"]
+    (folder / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="missing key 'options'"):
+        stance.load(folder)
+
+
+def test_an_unknown_option_inside_is_refused(folder: Path) -> None:
+    edit(folder, options={"sed": 1})
+    with pytest.raises(ModelError, match="unknown option 'sed'; did you mean 'seed'"):
+        stance.load(folder)
+
+
+def test_decisions_must_be_for_the_schema(folder: Path) -> None:
+    edit(folder, decisions={})
+    with pytest.raises(ModelError, match="decisions must be for"):
+        stance.load(folder)
+
+
+def test_weights_that_do_not_fit_the_schema_are_refused(folder: Path) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = load((folder / "weights.safetensors").read_bytes())
+    tensors["bias"] = tensors["bias"][:-1]
+    data = save(tensors)
+    (folder / "weights.safetensors").write_bytes(data)
+    edit(folder, weights_sha256=sha256(data))
+    with pytest.raises(ModelError, match="expected 16 biases, got shape .15,."):
+        stance.load(folder)
+
+
+def test_a_weight_that_is_not_a_number_is_refused(folder: Path) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = {name: array.copy() for name, array in load((folder / "weights.safetensors").read_bytes()).items()}
+    tensors["word.weights"][0, 0] = np.nan
+    data = save(tensors)
+    (folder / "weights.safetensors").write_bytes(data)
+    edit(folder, weights_sha256=sha256(data))
+    with pytest.raises(ModelError, match="a weight is not a finite number"):
+        stance.load(folder)
+
+
+def test_a_name_that_is_no_model_lists_the_shipped_ones() -> None:
+    with pytest.raises(ModelError, match="no model folder at 'defalt', and no shipped model .*did you mean 'default'"):
+        stance.load("defalt")
+
+
+def test_every_shipped_model_loads() -> None:
+    assert "default" in shipped_models()
+    for path in shipped_models().values():
+        assert load_model(path).schema.targets
+
+
+def test_loading_and_classifying_unpickle_nothing_and_import_no_trainer(folder: Path) -> None:
+    code = f"""
+import pickle, sys
+def refuse(*args, **kwargs):
+    raise AssertionError("unpickled")
+pickle.load = pickle.loads = pickle.Unpickler = refuse
+import stance
+model = stance.load({str(folder)!r})
+model.classify("Norland welcomed Southmark.")
+model.classify_article("Norland welcomed Southmark.")
+heavy = {{"sklearn", "scipy", "joblib", "pandas", "datasets", "torch", "cloudpickle", "dill"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_the_package_imports_no_numpy() -> None:
+    code = "import stance, sys; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,93 @@
+"""Training: repeatable, order-free, honest about what it needs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import stance
+from stance import LabelError, LabelledSentence, OptionError, Options, Schema
+from stance.training import train
+
+FAST = Options(folds=2, strengths=(1.0,), jobs=1, char_min_count=1)
+
+
+def weights(model: "stance.Classifier", folder: Path) -> bytes:
+    model.save(folder)
+    return (folder / "weights.safetensors").read_bytes() + (folder / "model.json").read_bytes()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_same_labels_and_seed_give_the_same_bytes(
+    tiny_rows: Sequence[LabelledSentence], tiny_schema: Schema, tmp_path: Path, seed: int
+) -> None:
+    runs = [
+        weights(train(rows, schema=tiny_schema, options=FAST, seed=seed), tmp_path / str(i))
+        for i, rows in enumerate((list(tiny_rows), list(tiny_rows)[::-1]))
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_a_changed_label_changes_the_model(
+    tiny_rows: Sequence[LabelledSentence], tiny_schema: Schema, tmp_path: Path
+) -> None:
+    import dataclasses
+
+    first, *rest = tiny_rows
+    changed = [dataclasses.replace(first, stances={**first.stances, "union": "against"}), *rest]
+    old = weights(train(list(tiny_rows), schema=tiny_schema, options=FAST), tmp_path / "old")
+    assert weights(train(changed, schema=tiny_schema, options=FAST), tmp_path / "new") != old
+
+
+def test_rows_with_only_a_default_stance_make_a_model_of_one_target() -> None:
+    rows = [{"text": t, "stance": s} for t, s in [("good grand", "favor"), ("bad grim", "against")] * 4]
+    model = train(rows, schema="infer", options=FAST)
+    assert model.schema.target_names == ("stance",)
+    assert model.schema.topic_names == ()
+    assert model.classify("good and grand").stance == "favor"
+
+
+def test_targets_without_labels_are_left_out(tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence]) -> None:
+    rows = [{"text": row.text, "stance": row.stances["union"]} for row in tiny_rows]
+    assert train(rows, schema=tiny_schema, options=FAST).schema.target_names == ("union",)
+
+
+def test_a_stance_that_no_row_takes_is_never_given() -> None:
+    rows = [{"text": t, "stance": s} for t, s in [("good grand", "favor"), ("plain flat", "neutral")] * 4]
+    model = train(rows, schema="infer", options=FAST)
+    assert model.predict_proba("good plain")[0, 1] < 0.01
+
+
+def test_a_topic_with_one_sentence_is_refused(tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence]) -> None:
+    rows = [{"text": row.text, "topics": ["trade"] if i == 0 else ["jubilee"] * (i < 9)} for i, row in enumerate(tiny_rows)]
+    with pytest.raises(LabelError, match="trade needs two or more sentences labelled 'present', got 1: label some"):
+        train(rows, schema=tiny_schema, options=FAST)
+
+
+def test_no_rows_are_refused(tiny_schema: Schema) -> None:
+    with pytest.raises(LabelError, match="training: expected labelled sentences, got none"):
+        train([], schema=tiny_schema)
+
+
+def test_an_unknown_option_is_refused(tiny_rows: Sequence[LabelledSentence], tiny_schema: Schema) -> None:
+    with pytest.raises(OptionError, match="unknown option 'fold'; did you mean 'folds'"):
+        train(list(tiny_rows), schema=tiny_schema, fold=3)
+
+
+def test_what_was_learned_is_recorded(tiny_model: "stance.Classifier") -> None:
+    provenance = tiny_model.model.provenance
+    assert provenance["sentences"] == 42
+    assert provenance["articles"] == 6
+    assert set(provenance["heads"]) == {"trade", "jubilee", "union stance", "tariffs stance"}
+
+
+def test_expected_rates_make_the_model_warier(tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence]) -> None:
+    import dataclasses
+
+    union, tariffs = tiny_schema.targets
+    rare = dataclasses.replace(union, rates={"favor": 0.01, "against": 0.01})
+    wary = train(list(tiny_rows), schema=dataclasses.replace(tiny_schema, targets=(rare, tariffs)), options=FAST)
+    plain = train(list(tiny_rows), schema=tiny_schema, options=FAST)
+    text = "Norland and Southmark deepened their friendship."
+    probability = [m.classify(text).stance_probabilities["union"]["neutral"] for m in (wary, plain)]
+    assert probability[0] > probability[1]

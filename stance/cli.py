@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from enum import Enum
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stance.classifier import Classifier
     from stance.html_report import ReadArticle
     from stance.records import Article
+    from stance.report import Report
 
 _TEXT_SUFFIXES = (".txt", ".md", ".html", ".htm", ".jsonl", ".csv")
 _LINES_AT_ONCE = 512
@@ -35,7 +36,7 @@ app = typer.Typer(
 models_app = typer.Typer(rich_markup_mode=None, help="The models that come with stance, and your own.")
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How predictions are printed."""
 
     table = "table"
@@ -125,7 +126,9 @@ def classify(
     ] = None,
     lines: Annotated[
         bool,
-        typer.Option("--lines", help="Each line of the input is a text of its own: no cleaning, no splitting, any length."),
+        typer.Option(
+            "--lines", help="Each line of the input is a text of its own: no cleaning, no splitting, any length."
+        ),
     ] = False,
     format: Annotated[
         Format | None,
@@ -145,7 +148,7 @@ def classify(
     ] = None,
     output: OutputOption = None,
 ) -> None:
-    """Say for each sentence of an article which topics it has and which side it takes.
+    """Find the topics and the stance of each sentence of an article.
 
     Each article is cleaned of what web pages leave in it (adverts, captions, links), split into sentences, and
     classified sentence by sentence. The table shows the stance toward one target, its probability, and the topics;
@@ -161,18 +164,23 @@ def classify(
       stance classify --lines --format csv headlines.txt > headlines.csv
     """
     import stance
+    from stance.html_report import ReadArticle
 
     given = paths or _piped()
     if html is not None and lines:
         raise OptionError("--html shows articles: leave out --lines")
     form = format or _format_of(output)
     classifier = stance.load(model)
-    classifier.classify("", target=target, min_precision=min_precision)  # refuses what is out of range before any output
+    classifier.classify(
+        "", target=target, min_precision=min_precision
+    )  # refuses what is out of range before any output
     shown = target or classifier.schema.default_target
     pages: list[ReadArticle] = []
     with ExitStack() as stack:
         file = stack.enter_context(output_file(output, mark=form is Format.csv))
-        report = _report(form, file, classifier, shown, sentences=html is None or format is not None or output is not None)
+        report = _report(
+            form, file, classifier, shown, sentences=html is None or format is not None or output is not None
+        )
         quiet = file.isatty()
         if lines:
             for names, texts in _batches(given, show=not quiet):
@@ -182,7 +190,7 @@ def classify(
                 found = classifier.classify_article(article, target=shown, min_precision=min_precision)
                 report.article(article, found)
                 if html is not None:
-                    pages.append(_read(article, found))
+                    pages.append(ReadArticle(article, found))
         report.close()
     if html is not None:
         _write_page(html, pages, classifier, model, shown)
@@ -190,11 +198,15 @@ def classify(
 
 @app.command()
 def explain(
-    text: Annotated[str, typer.Argument(metavar="TEXT|-", help="One sentence in quotation marks, or - for standard input.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT|-", help="One sentence in quotation marks, or - for standard input.")
+    ],
     model: ModelOption = DEFAULT_MODEL,
     target: Annotated[
         str | None,
-        typer.Option("--target", "-t", metavar="NAME", help="Always show the stance toward this target, even if neutral."),
+        typer.Option(
+            "--target", "-t", metavar="NAME", help="Always show the stance toward this target, even if neutral."
+        ),
     ] = None,
     output_name: Annotated[
         list[str] | None,
@@ -210,7 +222,7 @@ def explain(
         Format, typer.Option("--format", "-f", help="A table for people, or JSONL with every weight for programs.")
     ] = Format.table,
 ) -> None:
-    """Show which words of a sentence decided, and how much each weighs.
+    """Show which words of a sentence decided, with their weights.
 
     Every piece of the text (a word, a pair of words, a cue such as "deepen", the spelling) adds a weight for or
     against a label. The weights and the bias add up to the sum exactly, and the sum gives the probability.
@@ -285,7 +297,9 @@ def list_models() -> None:
 
 @models_app.command("info")
 def model_info(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, or a shipped model's name.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model folder, or a shipped model's name.")
+    ] = DEFAULT_MODEL,
 ) -> None:
     """Tell what a model decides, what it was trained on, and from which probability it gives each label.
 
@@ -304,7 +318,9 @@ def model_info(
 def verify_models(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL]...", help="Model folders or names; left out, all that are shipped.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL]...", help="Model folders or names; left out, all that are shipped.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Check that model folders are whole and unchanged: every checksum, shape and name.
@@ -322,7 +338,7 @@ def verify_models(
         typer.echo(f"{find_model(model)}: whole")
 
 
-app.command()(cli_training.train)
+app.command()(cli_training.with_options(cli_training.train))
 app.command()(cli_training.evaluate)
 app.command()(cli_training.compare)
 app.add_typer(cli_labels.app, name="labels")
@@ -342,7 +358,7 @@ def _format_of(output: Path | None) -> Format:
     return {".jsonl": Format.jsonl, ".csv": Format.csv}.get(suffix, Format.table)
 
 
-def _report(form: Format, file, classifier: Classifier, target: str | None, *, sentences: bool):  # type: ignore
+def _report(form: Format, file: TextIO, classifier: Classifier, target: str | None, *, sentences: bool) -> Report:
     from stance.report import CsvReport, JsonlReport, TableReport
 
     if form is Format.jsonl:
@@ -397,13 +413,9 @@ def _named_lines(given: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield f"{'text' if _is_text(path) else name}:{number}", line
 
 
-def _read(article, found):  # type: ignore
-    from stance.html_report import ReadArticle
-
-    return ReadArticle(article, found)
-
-
-def _write_page(path: Path, articles: Iterable[ReadArticle], classifier: Classifier, model: str, target: str | None) -> None:
+def _write_page(
+    path: Path, articles: Iterable[ReadArticle], classifier: Classifier, model: str, target: str | None
+) -> None:
     from stance.html_report import page
     from stance.jsonl import write_text
 
@@ -422,7 +434,7 @@ def _refuse(message: str) -> int:
     return _BAD_INPUT
 
 
-def _refuse_usage(error) -> int:  # type: ignore
+def _refuse_usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "stance"
     return _refuse(f"{error.format_message()} (see {command} --help)")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-class FigureFormat(str, Enum):
+class FigureFormat(StrEnum):
     """How figures are printed."""
 
     table = "table"
@@ -48,7 +48,8 @@ SchemaOption = Annotated[
     ),
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", metavar="NAME", help="Which part of a labels folder to measure on: train, dev or test.")
+    str,
+    typer.Option("--split", metavar="NAME", help="Which part of a labels folder to measure on: train, dev or test."),
 ]
 
 

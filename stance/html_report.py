@@ -157,7 +157,7 @@ def _shares(found: ArticlePrediction, style: _Style) -> Iterator[str]:
 
 
 def _stacked(by_stance: dict[str, float], style: _Style) -> str:
-    parts = [(stance, share) for stance, share in by_stance.items()]
+    parts = list(by_stance.items())
     segments = "".join(
         f'<i class="{style.look(s)}" style="width:{100 * share:.1f}%"></i>' for s, share in parts if share
     )
@@ -231,7 +231,7 @@ def _why(found: Sequence[Reason], prediction: Prediction, style: _Style) -> str:
     if topics:
         rows = "".join(_probability(r.name, r.why.probability, "topic") for r in topics)
         words = "".join(_words(reason) for reason in topics if reason.given)
-        blocks.append(f'<span class="block"><span class="head">Topics</span>{rows}{words}</span>')
+        blocks.append(f'<span class="block{" more" if blocks else ""}"><span class="head">Topics</span>{rows}{words}</span>')
     return "".join(blocks)
 
 

@@ -37,7 +37,7 @@ h2{font-size:1.5rem;line-height:1.25;margin:2.2rem 0 .2rem;text-wrap:balance;ove
 .contents{font-size:.9rem;margin-top:1rem}.contents ol{margin:0;padding-left:1.4rem}
 a{color:var(--topic)}small,.facts,footer,.key{color:var(--soft)}
 .facts{font-size:.85rem;margin:0 0 1rem}
-.shares{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.5rem 2rem;font-size:.85rem;
+.shares{display:grid;grid-template-columns:2fr 3fr;gap:.5rem 2rem;font-size:.85rem;
 padding:.8rem 1rem;border:1px solid var(--line);border-radius:.6rem;background:var(--card);line-height:1.4}
 table{border-collapse:collapse;width:100%;align-self:start}
 caption{text-align:left;color:var(--soft);padding-bottom:.25rem}
@@ -72,7 +72,7 @@ padding:.9rem 1rem;background:var(--card);border:1px solid var(--line);border-ra
 box-shadow:0 6px 24px #0000001f}
 .s:hover .why,.s:focus .why,.s:focus-within .why{display:block}
 .prose:has(.s:hover) .s:focus:not(:hover) .why{display:none}
-.block{display:block}.block+.block{margin-top:.8rem;padding-top:.7rem;border-top:1px solid var(--line)}
+.block{display:block}.block.more{margin-top:.8rem;padding-top:.7rem;border-top:1px solid var(--line)}
 .head{display:block;font-weight:650;margin-bottom:.2rem}
 .row{display:grid;grid-template-columns:5.6rem 1fr 2.4rem;gap:.5rem;align-items:center}
 .row .bar{margin:0}.row span:first-child{overflow:hidden;text-overflow:ellipsis}
@@ -89,7 +89,8 @@ footer{font-size:.78rem;margin-top:1rem;overflow-wrap:anywhere}
 @media (min-width:68rem){.page{margin-left:max(1.25rem,calc((100vw - 68rem)/2));margin-right:0}
 .why,.hint{right:max(1rem,calc((100vw - 68rem)/2))}}
 @media (max-width:67.99rem){.why{left:0;right:0;bottom:0;top:auto;width:auto;max-height:45vh;border-radius:.8rem .8rem 0 0}
-.hint{display:none}.page{padding-bottom:48vh}}
+.hint{display:none}.page{padding-bottom:48vh}.s{scroll-margin-bottom:48vh}}
+@media (max-width:34rem){.shares{grid-template-columns:1fr}}
 @media print{body{font-size:11pt}.page{max-width:none;margin:0;padding:0}.top{position:static}.why,.hint,.switch{display:none!important}
 .words{print-color-adjust:exact;-webkit-print-color-adjust:exact}.prose p,.shares{break-inside:avoid}h2{break-after:avoid}}
 """
@@ -119,7 +120,7 @@ def _switch_css(targets: int) -> str:
         rules.append(
             f'#t{i}:focus-visible~.page label[for="t{i}"]{{outline:2px solid var(--focus);outline-offset:2px}}'
         )
-        rules.append(f"{on} .row{i} th{{font-weight:700}}{off} .row{i}{{opacity:.6}}")
+        rules.append(f"{on} .row{i} th{{font-weight:700}}")
         rules += [f"{on} .m{i}-{look} .words{{{css}}}" for look, css in _MARKS.items()]
     for i in range(max(targets, 1)):
         here = f"#t{i}:checked~.page " if targets else ""

@@ -36,27 +36,31 @@ class Report(Protocol):
 
 
 class TableReport:
-    """For people: a table an article with its shares, and the shares of everything."""
+    """For people: a table an article with its shares, and the shares of everything.
+
+    Args:
+        sentences: False shows one row an article instead of its sentences.
+    """
 
     def __init__(self, file: TextIO, schema: Schema, target: str | None, *, sentences: bool = True) -> None:
         self._screen = Screen(file)
         self._schema = schema
         self._target = target
         self._sentences = sentences
-        self._articles = 0
+        self._articles: list[tuple[str, Tally]] = []
         self._all = Tally(schema)
 
     def article(self, article: Article, found: ArticlePrediction) -> None:
         """The article's sentences, then its shares."""
-        self._articles += 1
         tally = Tally(self._schema)
         for counted in (tally, self._all):
             counted.add(found.predictions)
+        self._articles.append((article.id, tally))
         if self._sentences:
             self._heading(article.metadata.get("title") or article.id)
             self._screen.table(sentence_table(found.predictions, self._schema, self._target))
             self._screen.line()
-        print_summary(self._screen, tally, self._target, article.id)
+            print_summary(self._screen, tally, self._target, article.id)
 
     def texts(self, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
         """The next rows of one long table."""
@@ -69,9 +73,12 @@ class TableReport:
         self._screen.flush()
 
     def close(self) -> None:
-        """The shares of everything, where there was more than one article."""
-        if self._articles != 1:
-            print_summary(self._screen, self._all, self._target, "all together")
+        """One row an article, and the shares of everything, where there was more than one article."""
+        if len(self._articles) > 1:
+            self._screen.table(overview_table(self._articles, self._schema, self._target))
+            self._screen.line()
+        if len(self._articles) != 1 or not self._sentences:
+            print_summary(self._screen, self._all, self._target, "all together" if len(self._articles) > 1 else "")
 
     def _heading(self, title: str) -> None:
         toward = f"stance toward {self._target}" if self._target else ""
@@ -190,10 +197,25 @@ def sentence_table(
             Column("p", width=4, right=True),
         ]
     if schema.topics:
-        columns.append(Column("topics", width=max(6, *(len(topic) + 1 for topic in schema.topic_names))))
+        *others, last = schema.topic_names  # each but the last may be followed by a comma
+        columns.append(Column("topics", width=max(6, len(last), *(len(topic) + 1 for topic in others))))
     columns.append(Column("sentence"))
     rows = [_sentence_row(i, p, schema, target) for i, p in enumerate(predictions, start=first)]
     return Table(tuple(columns), tuple(rows), header=header)
+
+
+def overview_table(articles: Sequence[tuple[str, Tally]], schema: Schema, target: str | None) -> Table:
+    """One row an article: its share of each topic, and of each stance toward the target."""
+    stances = [stance for stance in schema.stances if stance != NEUTRAL] if target else []
+    columns = [Column("sentences", right=True), *(Column(name, right=True) for name in (*schema.topic_names, *stances))]
+    rows: list[tuple[Cell | str, ...]] = []
+    for name, tally in articles:
+        n = max(tally.sentences, 1)
+        topics = [Cell(percent(c / n), "blue" if c else "dim") for c in (tally.topics[t] for t in schema.topic_names)]
+        sides = [_share_cell(tally.stances[target or "", stance], n, stance, schema) for stance in stances]
+        rows.append((shown(name), str(tally.sentences), *topics, *sides))
+    title = "share of sentences with each topic" + (f", and stance toward {target}" if stances else "")
+    return Table((Column("article"), *columns), tuple(rows), title=title)
 
 
 def shares_tables(tally: Tally, target: str | None) -> Iterator[Table]:
@@ -217,12 +239,11 @@ def shares_tables(tally: Tally, target: str | None) -> Iterator[Table]:
         abstained = any(stance == ABSTAINS for _, stance in tally.stances)
         stances = (*schema.stances, ABSTAINS) if abstained else schema.stances
         yield Table(
-            (Column("stance toward"), *(Column(stance, right=True) for stance in stances), Column(drawing=True)),
+            (Column("stance toward"), *(Column(stance, right=True) for stance in stances)),
             tuple(
                 (
                     Cell(name, "bold" if name == target else ""),
                     *(_share(tally.stances[name, stance], n, stance, schema) for stance in stances),
-                    Cell("◂ shown above" if name == target and len(schema.targets) > 1 else "", "dim"),
                 )
                 for name in schema.target_names
             ),
@@ -232,11 +253,10 @@ def shares_tables(tally: Tally, target: str | None) -> Iterator[Table]:
 def print_summary(screen: Screen, tally: Tally, target: str | None, name: str) -> None:
     """The shares of one article, or of everything."""
     sentences = "1 sentence" if tally.sentences == 1 else f"{tally.sentences:,} sentences"
-    screen.line(Cell(shown(name), "bold"), Cell(f": {sentences}", "dim"))
+    screen.line(Cell(f"{shown(name)}: " if name else "", "bold"), Cell(sentences, "dim"))
     for table in shares_tables(tally, target):
         screen.table(table)
-        if not screen.terminal:
-            screen.line()
+        screen.line()
 
 
 def _labels(prediction: Prediction) -> dict[str, Any]:
@@ -279,7 +299,12 @@ def stance_style(stance: str | None, stances: Sequence[str]) -> str:
 
 
 def _share(count: int, n: int, stance: str, schema: Schema) -> Cell:
-    return Cell(f"{percent(count / n)} ({count})", stance_style(stance, schema.stances) if count else "dim")
+    cell = _share_cell(count, n, stance, schema)
+    return Cell(f"{cell.text} ({count})", cell.style)
+
+
+def _share_cell(count: int, n: int, stance: str, schema: Schema) -> Cell:
+    return Cell(percent(count / n), stance_style(stance, schema.stances) if count else "dim")
 
 
 def percent(share: float) -> str:

@@ -33,7 +33,7 @@ def print_evaluation(screen: Screen, result: EvaluationResult) -> None:
 def systems_table(systems: Sequence[Figures]) -> Table:
     """One row a figure, one column a system; the best of a row is marked."""
     names = list(_values(systems[0]))
-    rows = []
+    rows: list[tuple[Cell | str, ...]] = []
     for name in names:
         values = [_values(system)[name] for system in systems]
         best = max((v.value for v in values if not math.isnan(v.value)), default=math.nan)

@@ -45,10 +45,15 @@ def print_reason(screen: Screen, text: str, reason: Reason, rivals: Sequence[Rea
     if screen.terminal:
         screen.line(*coloured(text, reason))
     screen.table(_pieces_table(reason, limit))
-    others = ", ".join(f"{rival.stance} {rival.why.logit:+.2f}" for rival in rivals)
-    meaning = f"a softmax against {others}" if others else "log-odds"
-    screen.line(Cell(f"  {why.logit:+.2f} is {meaning}: probability {why.probability:.3f}", "dim"), wrap=False)
+    screen.line(Cell(f"  probability {why.probability:.3f} = {_formula(reason, rivals)}", "dim"), wrap=False)
     screen.line()
+
+
+def _formula(reason: Reason, rivals: Sequence[Reason]) -> str:
+    """How the sum becomes the probability."""
+    if reason.stance is None:
+        return f"1 / (1 + exp({-reason.why.logit:+.2f}))"
+    return "softmax of " + ", ".join(f"{r.why.logit:+.2f} ({r.stance})" for r in (reason, *rivals))
 
 
 def coloured(text: str, reason: Reason) -> Iterator[Cell]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from stance.cleaning import BLANK, clean, paragraphs, starts_lower
 from stance.errors import OptionError
 from stance.records import Article, Sentence
-from stance.residue import Span
+from stance.residue import Span, ends_sentence
 
 _OPENING = "“‘«‹„‚([{<（《「『"
 _CLOSING = "”’»›\"')]}>）》」』"
@@ -25,6 +25,7 @@ _REFERENCES = re.compile(r"(?:\[\d{1,3}\])+")
 _BRACKETED = re.compile(r"[(\[][^()\[\]]{1,400}[)\]]")
 _INITIAL_LAST = re.compile(r"\b[A-Za-z]\.[)\]]$")
 _TERMINATOR = re.compile(r"[.!?…]")
+_MAYBE_END = re.compile(r"[.!?]|[^\x00-\xff‘’“”–—]")
 _HELD = "·"
 """Stands in for a full stop that ends no sentence."""
 
@@ -73,6 +74,8 @@ _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
         (r"\w\.(?=(?:[Cc]om|[Nn]et|[Oo]rg|[Gg]ov)\b)", HOLD),
     )
 )
+_DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}(?= +[A-Z])")
+_LOWER_WORD = re.compile(r"(?<![^\s(“‘\"'-])[a-z]{5}")
 _ELLIPSIS_END = re.compile(r"…(?= *[A-Z0-9])")
 _LEADING_ELLIPSIS = re.compile(r"(?:[:,;“‘(\[]|\s[\"'])\s{0,2}(?:…|\.{2,4}|\. \. \.)\s{0,2}$")
 _GLUED_SENTENCE = re.compile(r"[^\W_]{2}[.!?…]$")
@@ -134,7 +137,8 @@ def _checked(spans: Iterable[Span], length: int) -> Iterator[Span]:
 
 def _split_block(block: str, offset: int) -> Iterator[Span]:
     start = len(block) - len(block.lstrip(BLANK))
-    masked = _masked(block)
+    # Most headlines hold nothing that could end a sentence.
+    masked = _masked(block) if _MAYBE_END.search(block) else ""
     straight_quotes = [found.start() for found in re.finditer('"', block)]
     first_ink, last_ink = _next_ink(block, start), _last_ink(block)
     for boundary in _boundaries(masked):
@@ -170,6 +174,9 @@ def _masked(block: str) -> str:
     masked = _REFERENCES.sub(lambda found: " " * len(found.group()), block)
     masked = _BRACKETED.sub(_hold_in_brackets, masked)
     masked = _EDGE_APOSTROPHE.sub(" ", masked).translate(_BLANKED)
+    if not ends_sentence(block) and not _LOWER_WORD.search(block):
+        # In a headline in capitals "U.S. And Allies" is no second sentence.
+        masked = _DOTTED.sub(_hold, masked)
     for pattern, verdict in _TABLE:
         masked = pattern.sub(_hold if verdict is HOLD else _let_break, masked)
     masked = _ELLIPSIS_END.sub(".", masked)

@@ -125,10 +125,12 @@ def _joined(cells: Sequence[Cell | str]) -> Any:
 
 
 def _drawn(table: Table) -> Any:
-    from rich import box
     from rich import table as rich_table
 
-    grid = rich_table.Table(box=box.SIMPLE_HEAD, show_header=table.header, pad_edge=False, header_style="bold")
+    style = "bold dim underline"
+    grid = rich_table.Table(
+        box=None, show_header=table.header, pad_edge=False, padding=(0, 2, 0, 0), header_style=style
+    )
     for column in table.columns:
         grid.add_column(
             column.name,

@@ -28,6 +28,7 @@ ONE_SENTENCE = [
     "N. Korea and S. Korea traded leaflets.",
     "The U.S. State Dept. had no comment.",
     "The U.S. Navy sailed home.",
+    "U.S. And Allies Vow to Reopen Bridge",
     "On Sept. 9 he came, and on Jan. 5 he left.",
     "No. 2 in the party is its premier.",
     "Nos. 1 and 2 furnaces were shut.",

@@ -1,0 +1,379 @@
+"""The command line's labels commands: from articles to gold, with everything between."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stance.cli_options import (
+    FigureFormat,
+    FigureFormatOption,
+    OutputOption,
+    SchemaOption,
+    existing,
+    output_file,
+    schema_of,
+    tell,
+    write_json,
+)
+from stance.errors import LabelError, OptionError
+
+if TYPE_CHECKING:
+    from stance.annotations import Merged
+    from stance.records import Annotation, LabelledSentence
+    from stance.schema import Schema
+    from stance.standoff import StandoffLabel
+    from stance.terminal import Table
+
+app = typer.Typer(rich_markup_mode=None)
+
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="[FOLDER]", help="The labels folder: schema.toml, articles/, annotations/, gold/.")
+]
+PathsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FOLDER | FILE FILE...]",
+        help="A labels folder, or two or more coders' files, with or without text (stand-off). Left out: labels.",
+        show_default=False,
+    ),
+]
+_LABELS = Path("labels")
+
+
+class SentenceFormat(StrEnum):
+    """How sentences to label are printed."""
+
+    text = "text"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@app.callback(invoke_without_command=True)
+def _labels(context: typer.Context) -> None:
+    """Make and keep labels: sentences, check, agreement, merge, split.
+
+    \b
+    From articles to a model:
+      stance labels sentences labels --output todo.jsonl    what coders label, into labels/annotations/NAME.jsonl
+      stance labels agreement labels                        how far two coders agree
+      stance labels merge labels                            what they differ on, to be settled
+      stance labels check labels                            everything that is still wrong
+      stance labels split labels                            writes labels/gold: train, dev, test
+      stance train labels --out models/mine
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def sentences(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="A labels folder, or any file or folder of articles.")
+    ] = _LABELS,
+    article: Annotated[
+        list[str] | None, typer.Option("--article", metavar="ID", help="Only this article; may be given several times.")
+    ] = None,
+    format: Annotated[
+        SentenceFormat, typer.Option("--format", "-f", help="Text to read, JSONL or CSV to label in.")
+    ] = SentenceFormat.jsonl,
+    output: OutputOption = None,
+) -> None:
+    """Print the sentences of articles as coders label them: cleaned, split, numbered.
+
+    A coder's file labels/annotations/NAME.jsonl takes one line a sentence, with id and sha copied from here:
+    {"id": ..., "sha": ..., "topics": ["sanctions"], "stances": {"china_ties": "favor", ...}, "note": "..."}
+
+    \b
+    Example:
+      stance labels sentences labels --article wire-001 --format text
+    """
+    from stance.gold import sentences_to_label
+
+    found = [s for s in sentences_to_label(existing(folder, "articles")) if not article or s.article in article]
+    if not found:
+        raise LabelError(f"no article has the id {', '.join(article or ())}", file=folder)
+    rows = [{field.name: getattr(s, field.name) for field in dataclasses.fields(s)} for s in found]
+    with output_file(output, mark=format is SentenceFormat.csv) as file:
+        if format is SentenceFormat.jsonl:
+            from stance.jsonl import dumps
+
+            file.writelines(dumps(row) + "\n" for row in rows)
+        elif format is SentenceFormat.csv:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        else:
+            from stance.terminal import shown
+
+            file.writelines(f"{row['id']}  {shown(row['text'])}\n" for row in rows)
+
+
+@app.command("check")
+def check_labels(folder: FolderArgument = _LABELS, schema: SchemaOption = None) -> None:
+    """Find everything that keeps a labels folder from being gold, with file and line.
+
+    Labels that do not parse or name no sentence, sentences that changed since they were labelled, articles labelled
+    in part, open disagreements. Prints one line a problem; the exit code is 1 if there is any.
+
+    \b
+    Example:
+      stance labels check labels
+    """
+    from stance.gold import check, sentences_to_label
+
+    problems = check(existing(folder, "a labels folder"), schema_of(folder, schema))
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        tell(f"{_count(len(problems), 'problem')}")
+        raise typer.Exit(1)
+    found = sentences_to_label(folder)
+    typer.echo(f"all is well: {_count(len(found), 'sentence')} of {_count(len({s.article for s in found}), 'article')}")
+
+
+@app.command("agreement")
+def coder_agreement(
+    paths: PathsArgument = None,
+    schema: SchemaOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap that gives the intervals.")] = 0,
+    format: FigureFormatOption = FigureFormat.table,
+    output: OutputOption = None,
+) -> None:
+    """Measure how far coders agree, topic by topic and target by target.
+
+    Agreed: on what share of the sentences. Kappa, alpha and AC1 take off what chance would give: 1 is full
+    agreement, 0 is chance; AC1 is steadier where a label is rare. In brackets: 95% intervals, drawn by article.
+
+    \b
+    Examples:
+      stance labels agreement labels
+      stance labels agreement coder1.jsonl coder2.jsonl --schema labels/schema.toml
+    """
+    from stance.agreement import agreement
+    from stance.report_figures import agreement_table, plain_json
+    from stance.terminal import Screen
+
+    known, coders, articles = _coders(paths, schema)
+    pairs = list(itertools.combinations(coders, 2))
+    if not pairs:
+        raise LabelError(f"agreement: expected two coders or more, got {', '.join(coders) or 'none'}")
+    found = {
+        f"{one} and {other}": agreement(coders[one], coders[other], known, groups=articles, seed=seed)
+        for one, other in pairs
+    }
+    if format is FigureFormat.json:
+        write_json(
+            {name: [plain_json(dataclasses.asdict(c)) for c in columns] for name, columns in found.items()}, output
+        )
+        return
+    with output_file(output) as file:
+        for name, columns in found.items():
+            Screen(file).table(agreement_table(columns, name))
+
+
+@app.command("merge")
+def merge_coders(
+    paths: PathsArgument = None,
+    schema: SchemaOption = None,
+    adjudication: Annotated[
+        Path | None,
+        typer.Option(
+            "--adjudication",
+            metavar="FILE",
+            help="What settles disagreements; of a folder, annotations/adjudication.jsonl.",
+        ),
+    ] = None,
+    output: OutputOption = None,
+) -> None:
+    """Make one set of labels of several coders', and list what they still disagree on.
+
+    Write the verdicts into annotations/adjudication.jsonl, one line a sentence, with the reason as its note; then
+    run this again. With --output the agreed labels are written too. The exit code is 1 while anything is open.
+
+    \b
+    Examples:
+      stance labels merge labels
+      stance labels merge a.jsonl b.jsonl --adjudication verdicts.jsonl --output published.jsonl
+    """
+    from stance.annotations import merge
+
+    known, coders, _ = _coders(paths, schema)
+    verdicts = _verdicts(paths, adjudication, known)
+    merged = merge(coders, verdicts)
+    for difference in merged.disagreements:
+        typer.echo(str(difference))
+    if output is not None:
+        _write_merged(merged, paths, known, output)
+    tell(
+        f"{_count(len(merged.annotations), 'sentence')} agreed, {_count(len(merged.settled), 'disagreement')} settled, "
+        f"{len(merged.disagreements)} open"
+    )
+    if merged.disagreements:
+        raise typer.Exit(1)
+
+
+@app.command("hydrate")
+def hydrate_labels(
+    standoff: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Labels without text, such as labels/standoff/published.jsonl.")
+    ],
+    articles: Annotated[Path, typer.Option("--articles", metavar="FOLDER", help="Your own copies of the articles.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the rows go: .jsonl, .csv, .tsv or .parquet.")
+    ],
+    schema: SchemaOption = None,
+) -> None:
+    """Join labels of published articles, which come without text, with your own copies of the articles.
+
+    A copy is recognised by its text, whatever the file is called. Sentences that are not in your copies are
+    counted and left out.
+
+    \b
+    Example:
+      stance labels hydrate labels/standoff/published.jsonl --articles ~/articles --output published.jsonl
+    """
+    from stance.labels import write_rows
+    from stance.standoff import hydrate
+
+    known = schema_of(standoff.parent.parent, schema)
+    found = hydrate(existing(standoff, "stand-off labels"), existing(articles, "articles"), known)
+    write_rows(found.rows, output, known)
+    tell(f"{_count(len(found.rows), 'sentence')} written to {output}, {len(found.missing)} not found in {articles}")
+
+
+@app.command("split")
+def split_labels(
+    folder: FolderArgument = _LABELS,
+    schema: SchemaOption = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Another seed draws other articles into dev and test.")
+    ] = 0,
+    shares: Annotated[
+        str, typer.Option("--shares", metavar="NAME=SHARE,...", help="How much of the sentences each part gets.")
+    ] = "train=0.7,dev=0.1,test=0.2",
+) -> None:
+    """Build gold/train.jsonl, dev.jsonl and test.jsonl of a labels folder from its articles and annotations.
+
+    An article is never parted, and each part gets its share of every label and register. The same folder and
+    seed give the same files, to the byte.
+
+    \b
+    Example:
+      stance labels split labels --seed 0
+    """
+    from stance.gold import build_gold, write_gold
+    from stance.terminal import Screen
+
+    known = schema_of(existing(folder, "a labels folder"), schema)
+    gold = build_gold(folder, known, seed=seed, shares=_shares(shares))
+    paths = write_gold(gold, folder, known)
+    Screen(sys.stdout).table(_gold_table(gold, known))
+    for path in paths:
+        tell(f"wrote {path}")
+
+
+def _coders(
+    paths: Sequence[Path] | None, schema: Path | None
+) -> tuple[Schema, dict[str, list[Annotation]], Mapping[str, str] | None]:
+    """Schema, coder -> labels, and sentence -> article where that is known."""
+    from stance.annotations import read_annotations
+    from stance.gold import ADJUDICATION
+
+    given = list(paths or [_LABELS])
+    if len(given) == 1 and given[0].is_dir():
+        known = schema_of(given[0], schema)
+        files = sorted((given[0] / "annotations").glob("*.jsonl"))
+        coders = {file.stem: read_annotations(file, known) for file in files if file.stem != ADJUDICATION}
+        return known, coders, {label.id: label.id.rpartition("-")[0] for labels in coders.values() for label in labels}
+    known = schema_of(None, schema)
+    names = [path.stem if [p.stem for p in given].count(path.stem) == 1 else str(path) for path in given]
+    found = {name: _labels_of(path, known) for name, path in zip(names, given, strict=True)}
+    articles = {
+        label.id: label.id.rpartition("@" if "@" in label.id else "-")[0] for v in found.values() for label in v
+    }
+    return known, found, articles
+
+
+def _labels_of(path: Path, schema: Schema) -> list[Annotation]:
+    from stance.annotations import read_annotations
+    from stance.standoff import read_standoff
+
+    if _is_standoff(path):
+        return [label.annotation() for label in read_standoff(path, schema)]
+    return read_annotations(path, schema)
+
+
+def _is_standoff(path: Path) -> bool:
+    from stance.jsonl import read_jsonl
+
+    if path.is_dir():
+        raise OptionError(f"expected one labels folder, or files, got the folder {path} among several paths")
+    _, first = next(read_jsonl(path), (0, {}))
+    return "sentence_sha" in first
+
+
+def _verdicts(paths: Sequence[Path] | None, adjudication: Path | None, schema: Schema) -> list[Annotation]:
+    from stance.gold import ADJUDICATION
+
+    given = list(paths or [_LABELS])
+    if adjudication is None and len(given) == 1 and given[0].is_dir():
+        own = given[0] / "annotations" / f"{ADJUDICATION}.jsonl"
+        adjudication = own if own.is_file() else None
+    return [] if adjudication is None else _labels_of(adjudication, schema)
+
+
+def _write_merged(merged: Merged, paths: Sequence[Path] | None, schema: Schema, output: Path) -> None:
+    from stance.annotations import write_annotations
+    from stance.standoff import read_standoff, write_standoff
+
+    files = [path for path in paths or () if path.is_file()]
+    if not files or not _is_standoff(files[0]):
+        write_annotations(merged.annotations, output)
+        return
+    places: dict[str, StandoffLabel] = {label.id: label for path in files for label in read_standoff(path, schema)}
+    write_standoff(
+        (
+            dataclasses.replace(places[label.id], topics=label.topics, stances=label.stances, note=label.note)
+            for label in merged.annotations
+        ),
+        output,
+    )
+
+
+def _shares(text: str) -> list[tuple[str, float]]:
+    try:
+        return [(name.strip(), float(share)) for name, share in (part.split("=") for part in text.split(","))]
+    except ValueError:
+        raise OptionError(f"--shares must look like train=0.7,dev=0.1,test=0.2, got {text!r}") from None
+
+
+def _gold_table(gold: Mapping[str, Sequence[LabelledSentence]], schema: Schema) -> Table:
+    from stance.terminal import Column, Table
+
+    counts: dict[str, Callable[[Sequence[LabelledSentence]], int]] = {
+        "articles": lambda rows: len({row.article for row in rows}),
+        "sentences": len,
+    }
+    rows = [(name, *(str(count(part)) for part in gold.values())) for name, count in counts.items()]
+    labels = {split: Counter(key for row in part for key in _keys(row)) for split, part in gold.items()}
+    keys = [*schema.topic_names, *(f"{t}: {s}" for t in schema.target_names for s in schema.stances)]
+    rows += [(key, *(str(found[key]) for found in labels.values())) for key in keys]
+    return Table((Column(), *(Column(split, right=True) for split in gold)), tuple(rows))
+
+
+def _keys(row: LabelledSentence) -> list[str]:
+    return [*(row.topics or ()), *(f"{target}: {stance}" for target, stance in row.stances.items())]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" + ("" if n == 1 else "s")

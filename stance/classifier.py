@@ -11,7 +11,7 @@ import numpy as np
 
 from stance.articles import article_from_text
 from stance.errors import OptionError
-from stance.features import BLOCKS, Featurizer, bigrams, gate_open
+from stance.features import BLOCKS, Featurizer, Mark, bigrams
 from stance.jsonl import PathLike
 from stance.linear import Floats, Heads, scaled_sums, segment_sums, sigmoid, softmax
 from stance.model import Model, columns_of, decide
@@ -51,7 +51,6 @@ class Classifier:
         self._decisions = model.decisions
         options = model.options
         self._featurizer = Featurizer(model.schema, char_min=options.char_min, char_max=options.char_max)
-        outputs = {(o.name, False): o for o in model.schema.topics} | {(o.name, True): o for o in model.schema.targets}
         self._topic_names, self._target_names = model.schema.topic_names, model.schema.target_names
         self._thresholds = np.array([model.decisions[column.key].threshold for column in self.columns])
         # A text without content is neutral and without topics, whatever the biases say.
@@ -59,7 +58,6 @@ class Classifier:
         even = 0.0 if certain else 1 / len(model.schema.stances)
         self._blank = np.array([0.0 if c.stance is None else float(certain and c.stance == NEUTRAL) or even
                                 for c in self.columns])
-        self._gated = [outputs[column.name, column.stance is not None] for column in self.columns]
         self._spellings = _Spellings(self._featurizer, model.heads)
 
     def __repr__(self) -> str:
@@ -143,14 +141,13 @@ class Classifier:
         counts = dict.fromkeys(BLOCKS, 0.0)
         for occurrence in occurrences:
             counts[occurrence.block] += occurrence.share
-        gates = self._gates([self._featurizer.analyse(text).groups])[0]
-        half = len(self.columns)
-        weights = np.zeros((len(occurrences), half))
+        width = len(self.columns)
+        weights = np.zeros((len(occurrences), width))
         for i, occurrence in enumerate(occurrences):
             table = self._heads.tables[occurrence.block]
             row = table.rows[table.index.get(occurrence.key, -1)]
-            weights[i] = (row[:half] + gates * row[half:]) * (occurrence.share / np.sqrt(counts[occurrence.block]))
-        bias = self._heads.bias[:half] + gates * self._heads.bias[half:]
+            weights[i] = row * (occurrence.share / np.sqrt(counts[occurrence.block]))
+        bias = self._heads.bias
         logits = bias + weights.sum(axis=0)
         probabilities = self._probabilities(logits[None, :])[0]
         reasons = [
@@ -160,7 +157,7 @@ class Classifier:
                 bias=float(bias[c]),
                 contributions=tuple(_merged(text, occurrences, weights[:, c])),
             )
-            for c in range(half)
+            for c in range(width)
         ]
         topics = len(self.schema.topics)
         size = len(self.schema.stances)
@@ -176,31 +173,33 @@ class Classifier:
 
     def _logits(self, texts: Sequence[str]) -> Floats:
         analyses = [self._featurizer.analyse(text) for text in texts]
-        word, lexicon = self._heads.tables["word"], self._heads.tables["lexicon"]
-        unknown_word, unknown_mark = len(word.keys), len(lexicon.keys)
+        word = self._heads.tables["word"]
+        unknown = repeat(len(word.keys))
         word_ids: list[int] = []
         word_lengths: list[int] = []
-        mark_ids: list[int] = []
         # map() over dict.get keeps these loops in C: they are most of a batch's work.
         for analysis in analyses:
             units = analysis.units
-            word_ids.extend(map(word.index.get, units, repeat(unknown_word)))
-            word_ids.extend(map(word.index.get, bigrams(units), repeat(unknown_word)))
+            word_ids.extend(map(word.index.get, units, unknown))
+            word_ids.extend(map(word.index.get, bigrams(units), unknown))
             word_lengths.append(max(2 * len(units) - 1, 0))
-            mark_ids += [lexicon.index.get(mark[0], unknown_mark) for mark in analysis.marks]
-        sums = scaled_sums(word.rows, word_ids, word_lengths)
-        sums += scaled_sums(lexicon.rows, mark_ids, [len(analysis.marks) for analysis in analyses])
-        sums += self._known_spellings().sums([analysis.words for analysis in analyses])
-        return self._heads.scores(sums, self._gates([analysis.groups for analysis in analyses]))
+        logits = self._heads.bias + scaled_sums(word.rows, word_ids, word_lengths)
+        logits += self._known_spellings().sums([analysis.words for analysis in analyses])
+        logits += self._mark_sums("lexicon", [analysis.marks for analysis in analyses])
+        logits += self._mark_sums("context", [analysis.crosses for analysis in analyses])
+        return logits
+
+    def _mark_sums(self, block: str, marks: Sequence[Sequence[Mark]]) -> Floats:
+        table = self._heads.tables[block]
+        unknown = len(table.keys)
+        ids = [table.index.get(mark[0], unknown) for found in marks for mark in found]
+        return scaled_sums(table.rows, ids, [len(found) for found in marks])
 
     def _known_spellings(self) -> _Spellings:
         """The word cache, a new one where it has grown past its bound; a thread keeps the one it was given."""
         if len(self._spellings) > WORD_CACHE:
             self._spellings = _Spellings(self._featurizer, self._heads)
         return self._spellings
-
-    def _gates(self, groups: Sequence[dict[str, int]]) -> Floats:
-        return np.array([[gate_open(output, found) for output in self._gated] for found in groups], dtype=np.float64)
 
     def _probabilities(self, logits: Floats) -> Floats:
         topics = len(self.schema.topics)

@@ -45,7 +45,7 @@ class Format(StrEnum):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 (a check failed), 2 (bad input), 130 (Ctrl-C), 141 (closed pipe)."""
+    """Run the command line; exit code 0, or 1 (a check failed), 2 (bad input), 130 (Ctrl-C), 141 (closed pipe)."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # What a stream cannot encode is written as an escape, which JSON reads back as the same character.

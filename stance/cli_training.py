@@ -143,10 +143,10 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled sentences, beside simple baselines.
 
-    The baselines, which any model must beat, are: always the commonest label (majority), the schema's word lists alone (keywords), and drawing lots
-    (random). F1 is 1 where every label is found and none is wrong. Figures in brackets say how far
-    chance could move a figure (95%), had other articles been drawn. The calibration error is how far probabilities
-    are off: 0.05 means five points on average.
+    The baselines, which any model must beat, are: always the commonest label (majority), the schema's word lists
+    alone (keywords), and drawing lots (random). F1 is 1 where every label is found and none is wrong. Figures in
+    brackets say how far chance could move a figure (95%), had other articles been drawn. The calibration error is how
+    far probabilities are off: 0.05 means five points on average.
 
     \b
     Examples:
@@ -200,7 +200,7 @@ def compare(
         write_json(plain_json(dataclasses.asdict(found)), output)
         return
     with output_file(output) as file:
-        print_comparison(Screen(file), found, show=show)
+        print_comparison(Screen(file), found, show=show, more=f" (--show {len(found.changes)})")
 
 
 def _model_at(folder: Path) -> Classifier | None:
@@ -217,7 +217,7 @@ def _model_at(folder: Path) -> Classifier | None:
 
 
 def _print_changes(screen: Screen, old: Classifier, new: Classifier, labels: Path, splits: tuple[str, ...]) -> None:
-    from stance.report_figures import differences_table, print_changes, print_model_changes
+    from stance.report_figures import print_comparison, print_model_changes
 
     print_model_changes(screen, old.model, new.model)
     found = _compared(old, new, labels, splits)
@@ -225,10 +225,8 @@ def _print_changes(screen: Screen, old: Classifier, new: Classifier, labels: Pat
         screen.line(f"decisions were not compared: {found}")
         return
     screen.line()
-    screen.line(f"on the {DEV} split: {found.sentences:,} sentences of {found.articles:,} articles")
-    screen.table(differences_table(found.differences))
-    screen.line()
-    print_changes(screen, found.changes, show=_SHOWN_CHANGES)
+    screen.line(f"On the {DEV} split")
+    print_comparison(screen, found, show=_SHOWN_CHANGES)
 
 
 def _compared(old: Classifier, new: Classifier, labels: Path, splits: tuple[str, ...]) -> Comparison | str:
@@ -262,7 +260,8 @@ def _option(field: dataclasses.Field[Any], text: str) -> Any:
     default = field.default
     shown = ",".join(f"{number:g}" for number in default) if isinstance(default, tuple) else str(default)
     metavar = {int: "N", float: "NUMBER", tuple: "NUMBER,..."}.get(type(default))
-    return typer.Option(f"--{field.name.replace('_', '-')}", help=f"{text} (default {shown})", show_default=False, metavar=metavar)
+    name = f"--{field.name.replace('_', '-')}"
+    return typer.Option(name, help=f"{text} (default {shown})", show_default=False, metavar=metavar)
 
 
 def _kind(default: object) -> Any:

@@ -1,6 +1,6 @@
-"""Text to features: words, character n-grams inside words, and lexicon groups, each with its place in the text.
+"""Text to features: words, character n-grams inside words, lexicon groups, and the lexicon in context.
 
-A sentence's features fall into three *blocks*; every occurrence in a block counts the same, and a block's sum is
+A sentence's features fall into four *blocks*; every occurrence in a block counts the same, and a block's sum is
 scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentences weigh alike:
 
 - ``word``: 1-2 grams of *units*. A unit is a normalised word, or one token such as ``<china>`` for any alias of an
@@ -8,10 +8,9 @@ scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentenc
 - ``char``: character n-grams of each word between boundary marks, a function of the word alone.
 - ``lexicon``: cue groups (``{warm}``), once more where a negation, a concession or a later turn reaches them
   (``{warm}/negated``), and pairs of entity groups that occur together (``<china>+<russia>``).
-
-An output's *gate* is open where its entity groups co-occur (see `Schema`): heads keep a second set of weights
-that count only then, so that "deepen" means one thing in a sentence on Beijing and Pyongyang and nothing
-elsewhere (the feature augmentation of Daume III, "Frustratingly Easy Domain Adaptation", ACL 2007).
+- ``context``: the same cues once more for each set of entity groups that an output of the schema is about, where the
+  whole set occurs (``{warm} <china>&<north_korea>``), so that "deepen" means one thing in a sentence on Beijing and
+  Pyongyang and another elsewhere (the idea of Daume III, "Frustratingly Easy Domain Adaptation", ACL 2007).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from stance.schema import Output, Schema
 
-BLOCKS = ("word", "char", "lexicon")
+BLOCKS = ("word", "char", "lexicon", "context")
 NEGATION_REACH = 4
 """Words after a negation that it reaches."""
 WORD_LIMIT = 40
@@ -68,6 +67,7 @@ class Analysis:
         units: words with entity aliases replaced by their group's token.
         aliases: (first word, number of words) of each alias replaced, in order.
         marks: lexicon occurrences.
+        crosses: the cues among them, once for each set of entity groups that all occur.
         groups: entity group -> index of the first word of its first mention.
     """
 
@@ -75,6 +75,7 @@ class Analysis:
     units: list[str]
     aliases: list[tuple[int, int]]
     marks: list[Mark]
+    crosses: list[Mark]
     groups: dict[str, int]
 
 
@@ -97,6 +98,8 @@ class Featurizer:
         self._lexicon = _Lexicon(schema)
         self._special = Cache(self._lexicon.entry)
         self._chars = Cache(lambda word: _char_ngrams(word, sizes))
+        alternatives = dict.fromkeys(a for output in (*schema.topics, *schema.targets) for a in output.entities)
+        self._contexts = [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
         self._pairs: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
 
     def analyse(self, text: str) -> Analysis:
@@ -105,13 +108,19 @@ class Featurizer:
         found = _WORD.findall(lowered)
         special = self._special
         entries = [(i, entry) for i, word in enumerate(found) if (entry := special[word])]
-        units, aliases, marks, groups = found, [], [], {}
-        if entries:
-            units, aliases, groups = _collapse(found, entries)
-            marks = self._marks(lowered, found, entries)
-            if len(groups) > 1:
-                marks += [Mark(key, groups[one], groups[other]) for key, one, other in self._pairs_of(groups)]
-        return Analysis(found, units, aliases, marks, groups)
+        if not entries:
+            return Analysis(found, found, [], [], [], {})
+        units, aliases, groups = _collapse(found, entries)
+        marks = self._marks(lowered, found, entries)
+        crosses = [
+            Mark(f"{cue} {context}", first, last)
+            for context, needed in self._contexts
+            if needed <= groups.keys()
+            for cue, first, last in marks
+        ]
+        if len(groups) > 1:
+            marks += [Mark(key, groups[one], groups[other]) for key, one, other in self._pairs_of(groups)]
+        return Analysis(found, units, aliases, marks, crosses, groups)
 
     def char_ngrams(self, word: str) -> tuple[str, ...]:
         """Character n-grams of one normalised word between boundary marks."""
@@ -128,7 +137,8 @@ class Featurizer:
                 for word, (start, end) in zip(analysis.words, spans, strict=True)
                 for gram in self.char_ngrams(word)
             ),
-            *_lexicon_occurrences(analysis, spans),
+            *_lexicon_occurrences(analysis.marks, "lexicon", spans),
+            *_lexicon_occurrences(analysis.crosses, "context", spans),
         ]
 
     def _marks(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
@@ -280,10 +290,12 @@ def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> I
         yield Occurrence("word", key, places[n][0], places[n + 1][1])
 
 
-def _lexicon_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
-    for mark in analysis.marks:
-        if mark.key[0] == "<":  # two places that count as one occurrence: half the weight stands on each
-            yield Occurrence("lexicon", mark.key, *spans[mark.first], 0.5)
-            yield Occurrence("lexicon", mark.key, *spans[mark.last], 0.5)
+def _lexicon_occurrences(
+    marks: Sequence[Mark], block: str, spans: Sequence[tuple[int, int]]
+) -> Iterator[Occurrence]:
+    for key, first, last in marks:
+        if key[0] == "<":  # two places that count as one occurrence: half the weight stands on each
+            yield Occurrence(block, key, *spans[first], 0.5)
+            yield Occurrence(block, key, *spans[last], 0.5)
         else:
-            yield Occurrence("lexicon", mark.key, spans[mark.first][0], spans[mark.last][1])
+            yield Occurrence(block, key, spans[first][0], spans[last][1])

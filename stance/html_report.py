@@ -77,7 +77,7 @@ def page(
         _key(style),
         f"<footer>{text(note)}</footer>" if note else "",
         "</div>",
-        '<p class="hint" aria-hidden="true">Point at a sentence, or step through with Tab, to see which words decided.</p>',
+        '<p class="hint">Point at a sentence, or step through with Tab, to see the words that decided.</p>',
     ]
     return HEAD.format(title=text(title), css=style_sheet(len(schema.targets))) + "\n".join(body) + "\n</body></html>\n"
 
@@ -90,7 +90,8 @@ def text(value: str) -> str:
 def _switches(style: _Style) -> Iterator[str]:
     for i, target in enumerate(style.schema.target_names):
         checked = " checked" if i == style.default else ""
-        yield f'<input class="switch" type="radio" name="target" id="t{i}" aria-label="Stance toward {text(target)}"{checked}>'
+        label = f'aria-label="Stance toward {text(target)}"'
+        yield f'<input class="switch" type="radio" name="target" id="t{i}" {label}{checked}>'
 
 
 def _switch_labels(style: _Style) -> Iterator[str]:
@@ -231,7 +232,8 @@ def _why(found: Sequence[Reason], prediction: Prediction, style: _Style) -> str:
     if topics:
         rows = "".join(_probability(r.name, r.why.probability, "topic") for r in topics)
         words = "".join(_words(reason) for reason in topics if reason.given)
-        blocks.append(f'<span class="block{" more" if blocks else ""}"><span class="head">Topics</span>{rows}{words}</span>')
+        more = " more" if blocks else ""
+        blocks.append(f'<span class="block{more}"><span class="head">Topics</span>{rows}{words}</span>')
     return "".join(blocks)
 
 
@@ -269,8 +271,9 @@ def _key(style: _Style) -> str:
         if stance != NEUTRAL
     )
     return (
-        f'<p class="key">{marks}<span class="chip">topic</span> The percentage is the probability of that label. Where you '
-        'point: <b class="demo plus">words that speak for the label</b>, <b class="demo minus">words against it</b>.</p>'
+        f'<p class="key">{marks}<span class="chip">topic</span> The percentage is the probability of that label. '
+        'Where you point: <b class="demo plus">words that speak for the label</b>, '
+        '<b class="demo minus">words against it</b>.</p>'
     )
 
 

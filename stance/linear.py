@@ -1,4 +1,4 @@
-"""The heads as arrays: feature tables, biases, gates, and the two link functions."""
+"""The heads as arrays: feature tables, biases, and the two link functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One block's features: ``keys[i]`` has weights ``rows[i]``, one column per `Layout` column.
+    """One block's features: ``keys[i]`` has weights ``rows[i]``, one column an output column.
 
     ``rows`` has shape (features + 1, columns); the last row is zero and stands for any unknown feature.
     """
@@ -30,22 +30,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """All outputs' linear scores: ``bias + block sums``, plus the gated half where an output's gate is open.
+    """All outputs' linear scores: the bias and one table a block, a column an output column.
 
     Attributes:
-        tables: block name -> table with ``2 * outputs`` columns: the plain half, then the gated half.
-        bias: (2 * outputs,), laid out like the columns.
+        tables: block name -> table.
+        bias: (columns,).
     """
 
     tables: dict[str, Table]
     bias: Floats
-
-    def scores(self, sums: Floats, gates: Floats) -> Floats:
-        """Logits (n, outputs) from block sums (n, 2 * outputs) and gates (n, outputs) of 0 and 1."""
-        total = sums + self.bias
-        half = total.shape[1] // 2
-        logits: Floats = total[:, :half] + gates * total[:, half:]
-        return logits
 
 
 def segment_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats:

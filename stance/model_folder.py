@@ -141,12 +141,12 @@ def _heads(tensors: Mapping[str, NDArray[Any]], outputs: int) -> Heads:
         text = tensors[f"{block}.keys"].tobytes().decode("utf-8")
         keys = tuple(text.split("\n")) if text else ()
         weights = tensors[f"{block}.weights"]
-        if weights.shape != (len(keys), 2 * outputs) or len(set(keys)) != len(keys):
+        if weights.shape != (len(keys), outputs) or len(set(keys)) != len(keys):
             raise ModelError(f"{block}: {len(keys)} keys do not fit weights of shape {weights.shape}")
         tables[block] = Table.build(keys, weights.astype(np.float64))
     bias = tensors["bias"].astype(np.float64)
-    if bias.shape != (2 * outputs,):
-        raise ModelError(f"expected {2 * outputs} biases, got shape {bias.shape}")
+    if bias.shape != (outputs,):
+        raise ModelError(f"expected {outputs} biases, got shape {bias.shape}")
     if not all(np.isfinite(array).all() for array in (bias, *(table.rows for table in tables.values()))):
         raise ModelError("a weight is not a finite number")
     return Heads(tables, bias)

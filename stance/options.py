@@ -27,11 +27,11 @@ class Options:
 
     seed: int = 0
     folds: int = 5
-    word_min_count: int = 1
+    word_min_count: int = 2
     char_min_count: int = 3
     char_min: int = 3
     char_max: int = 5
-    strengths: tuple[float, ...] = (0.3, 1.0, 3.0)
+    strengths: tuple[float, ...] = (3.0, 10.0)
     jobs: int = 2
 
     def __post_init__(self) -> None:

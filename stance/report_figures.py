@@ -15,29 +15,33 @@ from stance.terminal import Cell, Column, Screen, Table, shown
 _NOT_FIGURES = ("C", "scale", "shift", "classes", "log_loss")
 """What a head's record in the provenance holds beside its out-of-fold figures."""
 _LOWER_IS_BETTER = ("log_loss", "calibration_error")
+_FEW_ARTICLES = 10
+"""Below this a bootstrap over articles sees too little to trust its intervals."""
 
 
 def print_evaluation(screen: Screen, result: EvaluationResult) -> None:
     """The model beside its baselines, then each label on its own."""
     split = f", split {result.split}" if result.split else ""
-    screen.line(f"{result.sentences:,} sentences of {result.articles:,} articles{split}; ",
-                "in brackets 95% intervals by article")  # fmt: skip
+    screen.line(f"{_measured_on(result.sentences, result.articles)}{split}")
+    screen.line(Cell(_intervals_note(result.articles), "dim"))
     screen.line()
-    screen.table(systems_table((result.model, *result.baselines)))
+    screen.table(systems_table((result.model, *result.baselines), intervals=result.articles > 1))
     screen.line()
     screen.table(labels_table(result))
     screen.line()
     screen.table(coverage_table(result))
 
 
-def systems_table(systems: Sequence[Figures]) -> Table:
+def systems_table(systems: Sequence[Figures], *, intervals: bool = True) -> Table:
     """One row a figure, one column a system; the best of a row is marked."""
     names = list(_values(systems[0]))
     rows: list[tuple[Cell | str, ...]] = []
     for name in names:
         values = [_values(system)[name] for system in systems]
         best = max((v.value for v in values if not math.isnan(v.value)), default=math.nan)
-        cells = [Cell(_interval(v), "bold" if v.value == best else "") for v in values]
+        cells = [
+            Cell(_interval(v) if intervals else f"{v.value:.2f}", "bold" if v.value == best else "") for v in values
+        ]
         rows.append((name, *cells))
     return Table((Column("F1"), *(Column(system.system, right=True) for system in systems)), tuple(rows))
 
@@ -63,33 +67,40 @@ def coverage_table(result: EvaluationResult) -> Table:
     return Table((Column("output"), Column("decided at 90% precision", right=True)), rows)
 
 
-def print_comparison(screen: Screen, found: Comparison, *, show: int) -> None:
-    """Figures old and new with paired intervals, then the decisions that changed."""
-    screen.line(f"{found.sentences:,} sentences of {found.articles:,} articles")
-    screen.table(differences_table(found.differences))
+def print_comparison(screen: Screen, found: Comparison, *, show: int, more: str = "") -> None:
+    """Figures old and new with paired intervals, then the decisions that changed.
+
+    Args:
+        show: how many changed decisions to list at most.
+        more: how to see the rest.
+    """
+    screen.line(_measured_on(found.sentences, found.articles))
+    screen.line(Cell(_intervals_note(found.articles), "dim"))
+    screen.table(differences_table(found.differences, intervals=found.articles > 1))
     screen.line()
-    print_changes(screen, found.changes, show=show)
+    print_changes(screen, found.changes, show=show, more=more)
 
 
-def differences_table(differences: Sequence[Difference]) -> Table:
-    """One row a figure; an interval that leaves out zero is said to be a difference."""
-    rows = tuple(
-        (
-            _figure_name(d.figure),
-            _number(d.old),
-            _number(d.new),
-            _signed(d.difference.value),
-            f"[{_signed(d.difference.low)}, {_signed(d.difference.high)}]",
-            _verdict(d.difference),
+def differences_table(differences: Sequence[Difference], *, intervals: bool = True) -> Table:
+    """One row a figure; a difference whose interval leaves out zero is called better or worse."""
+    rows = []
+    for found in differences:
+        low, high = found.difference.low, found.difference.high
+        row: tuple[Cell | str, ...] = (
+            _figure_name(found.figure),
+            _number(found.old),
+            _number(found.new),
+            _signed(found.difference.value),
         )
-        for d in differences
-    )
-    right = [Column(name, right=True) for name in ("old", "new", "difference", "95% interval")]
-    return Table((Column("figure"), *right, Column("so")), rows)
+        rows.append((*row, f"[{_signed(low)}, {_signed(high)}]", _verdict(found.difference)) if intervals else row)
+    columns = [Column("figure"), *(Column(name, right=True) for name in ("old", "new", "difference"))]
+    if intervals:
+        columns += [Column("95% interval", right=True), Column("so the new is")]
+    return Table(tuple(columns), tuple(rows))
 
 
-def print_changes(screen: Screen, changes: Sequence[Change], *, show: int) -> None:
-    """Up to ``show`` changed decisions, and how many got right or wrong."""
+def print_changes(screen: Screen, changes: Sequence[Change], *, show: int, more: str = "") -> None:
+    """Up to ``show`` changed decisions, and how many of all became right or wrong."""
     mended = sum(c.new == c.truth for c in changes)
     broken = sum(c.old == c.truth for c in changes)
     screen.line(
@@ -110,13 +121,14 @@ def print_changes(screen: Screen, changes: Sequence[Change], *, show: int) -> No
     )
     screen.table(Table((Column("output"), Column("truth"), Column("old"), Column("new"), Column("sentence")), rows))
     if len(changes) > show:
-        screen.line(Cell(f"... and {len(changes) - show} more (--show {len(changes)})", "dim"))
+        screen.line(Cell(f"... and {len(changes) - show} more{more}", "dim"))
 
 
 def print_training(screen: Screen, model: Model) -> None:
     """What was trained on, and each head's out-of-fold figures."""
     seen = model.provenance
-    screen.line(f"trained on {seen['sentences']:,} sentences of {seen['articles']:,} articles")
+    screen.line(f"trained on {_measured_on(seen['sentences'], seen['articles'])}")
+    screen.line(Cell("out of fold: each sentence is judged by a model that did not see its article", "dim"))
     screen.table(heads_table(model))
 
 
@@ -134,7 +146,7 @@ def heads_table(model: Model) -> Table:
         )
         for output, record in heads.items()
     )
-    right = [Column(name, right=True) for name in ("strength", *(f"{n.replace('_', ' ')} out of fold" for n in names))]
+    right = [Column(name, right=True) for name in ("strength", *(_out_of_fold_name(n) for n in names))]
     return Table((Column("output"), Column("sentences labelled"), *right), rows)
 
 
@@ -160,7 +172,7 @@ def print_model_changes(screen: Screen, old: Model, new: Model) -> None:
         before = head_figures(old.provenance.get("heads", {}).get(output, {}))
         for name, value in head_figures(record).items():
             if name in before:
-                rows.append((output, name.replace("_", " "), _number(before[name]), _number(value),
+                rows.append((output, _out_of_fold_name(name), _number(before[name]), _number(value),
                              _trend(name, before[name], value)))  # fmt: skip
     columns = (
         Column("output"),
@@ -239,6 +251,24 @@ def _model_changes(old: Model, new: Model) -> Iterator[str]:
             yield f"option {name}: {before_options.get(name)} -> {value}"
     if old.schema != new.schema:
         yield "schema: changed"
+
+
+def _measured_on(sentences: int, articles: int) -> str:
+    return (
+        f"{sentences:,} sentence{'' if sentences == 1 else 's'} of {articles:,} article{'' if articles == 1 else 's'}"
+    )
+
+
+def _intervals_note(articles: int) -> str:
+    if articles < 2:
+        return "no intervals: they are drawn by article, and there is only one"
+    rough = f"; with {articles} articles they are rough" if articles < _FEW_ARTICLES else ""
+    return f"in brackets: 95% intervals, by article{rough}"
+
+
+def _out_of_fold_name(name: str) -> str:
+    better = " (lower is better)" if name in _LOWER_IS_BETTER else ""
+    return _figure_name(name) + better
 
 
 def _trend(name: str, old: float, new: float) -> Cell:

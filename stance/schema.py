@@ -19,8 +19,8 @@ STANCES = ("favor", "against", NEUTRAL)
 class Output:
     """One thing to decide: a topic (present or not) or a target (one stance).
 
-    ``entities`` lists alternatives; the output's *gate* is open in a sentence that names every entity group of at
-    least one alternative. ``rates`` maps a target's stance to the share of sentences expected to take it in use
+    ``entities`` lists alternatives: sets of entity groups, at least one of which a sentence about the output names
+    whole. ``rates`` maps a target's stance to the share of sentences expected to take it in use
     (a topic's only key is "present"); what is left is for neutral (or absent). Probabilities and thresholds are set
     for these rates; empty means the labels' own. ``keywords`` maps a label ("present", or a stance) to cue groups:
     what the keyword baseline goes by, never the model. ``description`` is for people and coders.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.errors import LabelError, MissingExtraError
-from stance.features import BLOCKS, Analysis, Featurizer, bigrams, gate_open
+from stance.features import BLOCKS, Analysis, Featurizer, bigrams
 from stance.labels import infer_schema, read_rows
 from stance.jsonl import PathLike
 from stance.linear import Floats, Heads, Table, softmax
@@ -70,7 +70,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """A head's coefficients (classes, 2 * features + 1) and intercepts, calibrated, with how they were chosen."""
+    """A head's coefficients (classes, features) and intercepts, calibrated, with how they were chosen."""
 
     coefficients: Floats
     intercepts: Floats
@@ -154,11 +154,8 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     matrix = _stacked(blocks)
     heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
     folds = grouped_folds(rows, k=options.folds, seed=options.seed)
-    gates = [np.array([gate_open(h.output, analysis.groups) for analysis in analyses], dtype=float) for h in heads]
     progress(f"{len(heads)} heads, {options.folds} folds, {matrix.shape[1]:,} features")
-    fitted = _parallel(
-        [(_gated(matrix, gate), head, folds, options) for head, gate in zip(heads, gates, strict=True)], options.jobs
-    )
+    fitted = _parallel([(matrix, head, folds, options) for head in heads], options.jobs)
     return Model(
         schema=schema,
         options=options,
@@ -176,9 +173,10 @@ def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Optio
         "word": _counted([[*analysis.units, *bigrams(analysis.units)] for analysis in analyses]),
         "char": (spelled @ grams, gram_names),
         "lexicon": _counted([[mark.key for mark in analysis.marks] for analysis in analyses]),
+        "context": _counted([[mark.key for mark in analysis.crosses] for analysis in analyses]),
     }
-    minimum = {"word": options.word_min_count, "char": options.char_min_count, "lexicon": 1}
-    return {block: _block(*counts[block], minimum[block]) for block in BLOCKS}
+    minimum = {"word": options.word_min_count, "char": options.char_min_count}
+    return {block: _block(*counts[block], minimum.get(block, 1)) for block in BLOCKS}
 
 
 def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
@@ -209,14 +207,6 @@ def _stacked(blocks: dict[str, Block]) -> csr_matrix:
     from scipy.sparse import hstack
 
     return hstack([blocks[block].matrix for block in BLOCKS], format="csr").astype(np.float32)
-
-
-def _gated(matrix: csr_matrix, gate: Floats) -> csr_matrix:
-    """The matrix, a gated copy beside it (zero where the gate is shut), and the gate itself as a last column."""
-    from scipy.sparse import csr_matrix, diags, hstack
-
-    column = csr_matrix(gate[:, None].astype(np.float32))
-    return hstack([matrix, diags(gate.astype(np.float32)) @ matrix, column], format="csr")
 
 
 def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> Head:
@@ -349,24 +339,21 @@ def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
 
 def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     """Fold scales and calibration into one table a block, rounded to the half precision that is saved."""
-    plain, gated, bias, gated_bias = [], [], [], []
-    width = sum(len(block.keys) for block in blocks.values())
+    coefficients, bias = [], []
     for head in fitted:
-        coefficients, intercepts = head.coefficients, head.intercepts
+        weights, intercepts = head.coefficients, head.intercepts
         if tuple(head.record["classes"]) == TOPIC_CLASSES:  # one column: the log-odds
-            coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
-        plain.append(coefficients[:, :width])
-        gated.append(coefficients[:, width : 2 * width])
-        gated_bias.append(coefficients[:, 2 * width])
+            weights, intercepts = weights[1:] - weights[:1], intercepts[1:] - intercepts[:1]
+        coefficients.append(weights)
         bias.append(intercepts)
-    weights = np.hstack([np.vstack(plain).T, np.vstack(gated).T])
+    stacked = np.vstack(coefficients).T
     tables, start = {}, 0
     for block in BLOCKS:
         keys = blocks[block].keys
-        rows = weights[start : start + len(keys)] * blocks[block].scales[:, None]
+        rows = stacked[start : start + len(keys)] * blocks[block].scales[:, None]
         start += len(keys)
         tables[block] = Table.build(keys, rows.astype(np.float16).astype(np.float64))
-    return Heads(tables, np.concatenate([*bias, *gated_bias]).astype(np.float32).astype(np.float64))
+    return Heads(tables, np.concatenate(bias).astype(np.float32).astype(np.float64))
 
 
 def _provenance(rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted: Sequence[FittedHead]) -> dict[str, Any]:

@@ -92,6 +92,12 @@ def test_two_entity_groups_make_a_pair_and_open_the_gate(featurizer: Featurizer)
     assert gate_open(SCHEMA.topics[0], analysis.groups)
 
 
+def test_a_cue_counts_once_more_where_all_of_an_outputs_groups_occur(featurizer: Featurizer) -> None:
+    both, one = featurizer.analyse("Westland and Eastland, friendly"), featurizer.analyse("Westland, friendly")
+    assert [mark.key for mark in both.crosses] == ["{warm} <east>&<west>"]
+    assert one.crosses == []
+
+
 def test_one_entity_group_leaves_the_gate_shut(featurizer: Featurizer) -> None:
     assert not gate_open(SCHEMA.topics[0], featurizer.analyse("Westland wrote to itself").groups)
 

@@ -104,7 +104,9 @@ def __dir__() -> list[str]:
 
 
 @overload
-def classify(texts: str, *, target: str | None = None, min_precision: float | None = None) -> Prediction: ...
+def classify(  # type: ignore[overload-overlap]  # a str is an iterable of str, but is meant as one text
+    texts: str, *, target: str | None = None, min_precision: float | None = None
+) -> Prediction: ...
 @overload
 def classify(
     texts: Iterable[str], *, target: str | None = None, min_precision: float | None = None

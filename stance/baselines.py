@@ -39,8 +39,9 @@ class Majority:
 
     def __init__(self, schema: Schema, rows: Sequence[LabelledSentence]) -> None:
         with_topics = [row.topics for row in rows if row.topics is not None]
-        self._topics = np.array([2 * sum(t in found for found in with_topics) > len(with_topics) for t in schema.topic_names],
-                                dtype=bool)
+        self._topics = np.array(
+            [2 * sum(t in found for found in with_topics) > len(with_topics) for t in schema.topic_names], dtype=bool
+        )
         counts = [[sum(r.stances.get(t) == s for r in rows) for s in schema.stances] for t in schema.target_names]
         self._stances = np.array([int(np.argmax(row)) for row in counts], dtype=np.int64)
 

@@ -24,7 +24,7 @@ from stance.records import (
     OutputExplanation,
     Prediction,
 )
-from stance.schema import NEUTRAL, Schema
+from stance.schema import NEUTRAL
 from stance.sentences import article_sentences
 
 BATCH = 1024
@@ -56,8 +56,9 @@ class Classifier:
         # A text without content is neutral and without topics, whatever the biases say.
         certain = NEUTRAL in model.schema.stances
         even = 0.0 if certain else 1 / len(model.schema.stances)
-        self._blank = np.array([0.0 if c.stance is None else float(certain and c.stance == NEUTRAL) or even
-                                for c in self.columns])
+        self._blank = np.array(
+            [0.0 if c.stance is None else float(certain and c.stance == NEUTRAL) or even for c in self.columns]
+        )
         self._spellings = _Spellings(self._featurizer, model.heads)
 
     def __repr__(self) -> str:
@@ -72,7 +73,9 @@ class Classifier:
         save_model(self.model, path)
 
     @overload
-    def classify(self, texts: str, *, target: str | None = None, min_precision: float | None = None) -> Prediction: ...
+    def classify(  # type: ignore[overload-overlap]  # a str is an iterable of str, but is meant as one text
+        self, texts: str, *, target: str | None = None, min_precision: float | None = None
+    ) -> Prediction: ...
     @overload
     def classify(
         self, texts: Iterable[str], *, target: str | None = None, min_precision: float | None = None
@@ -166,7 +169,9 @@ class Classifier:
             prediction=self.classify(text),
             topics=dict(zip(self.schema.topic_names, reasons[:topics], strict=True)),
             stances={
-                target: dict(zip(self.schema.stances, reasons[topics + i * size : topics + (i + 1) * size], strict=True))
+                target: dict(
+                    zip(self.schema.stances, reasons[topics + i * size : topics + (i + 1) * size], strict=True)
+                )
                 for i, target in enumerate(self.schema.target_names)
             },
         )
@@ -230,7 +235,8 @@ class Classifier:
             numbers = decide(probabilities[:, at : at + size], self.schema.stances, self._thresholds[at : at + size])
             sure = confident[np.arange(len(texts)), at + numbers]
             chosen.append([self.schema.stances[k] if ok else None for k, ok in zip(numbers, sure, strict=True)])
-        rows = zip(texts, probabilities.tolist(), present.tolist(), zip(*chosen, strict=True) if chosen else repeat(()))
+        by_text = zip(*chosen, strict=True) if chosen else repeat((), len(texts))
+        rows = zip(texts, probabilities.tolist(), present.tolist(), by_text, strict=True)
         return [self._prediction(text, row, has, stances, target) for text, row, has, stances in rows]
 
     def _prediction(
@@ -240,15 +246,15 @@ class Classifier:
         at = len(self._topic_names)
         stance_probabilities = {}
         for name in self._target_names:
-            stance_probabilities[name] = dict(zip(self.schema.stances, row[at : at + size]))
+            stance_probabilities[name] = dict(zip(self.schema.stances, row[at : at + size], strict=True))
             at += size
-        stances = dict(zip(self._target_names, chosen))
+        stances = dict(zip(self._target_names, chosen, strict=True))
         return Prediction(
             text,
             tuple(compress(self._topic_names, present)),
             None if target is None else stances[target],
             stances,
-            dict(zip(self._topic_names, row)),
+            dict(zip(self._topic_names, row, strict=False)),
             stance_probabilities,
         )
 

@@ -437,7 +437,8 @@ def _refuse(message: str) -> int:
 def _refuse_usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "stance"
-    return _refuse(f"{error.format_message()} (see {command} --help)")
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    return _refuse(f"{message} (see {command} --help)")
 
 
 def _close_quietly() -> int:

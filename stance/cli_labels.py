@@ -26,6 +26,7 @@ from stance.cli_options import (
     write_json,
 )
 from stance.errors import LabelError, OptionError
+from stance.terminal import counted
 
 if TYPE_CHECKING:
     from stance.annotations import Merged
@@ -88,7 +89,9 @@ def sentences(
     ] = SentenceFormat.jsonl,
     output: OutputOption = None,
 ) -> None:
-    """Print the sentences of articles as coders label them: cleaned, split, numbered.
+    """Print the sentences of articles for coders to label.
+
+    Articles are cleaned and split; each sentence has its number and the checksum that ties labels to its text.
 
     A coder's file labels/annotations/NAME.jsonl takes one line a sentence, with id and sha copied from here:
     {"id": ..., "sha": ..., "topics": ["sanctions"], "stances": {"china_ties": "favor", ...}, "note": "..."}
@@ -120,9 +123,9 @@ def sentences(
 
 @app.command("check")
 def check_labels(folder: FolderArgument = _LABELS, schema: SchemaOption = None) -> None:
-    """Find everything that keeps a labels folder from being gold, with file and line.
+    """Find everything that is wrong with a labels folder.
 
-    Labels that do not parse or name no sentence, sentences that changed since they were labelled, articles labelled
+    With file and line: labels that do not parse or name no sentence, sentences that changed since they were labelled, articles labelled
     in part, open disagreements. Prints one line a problem; the exit code is 1 if there is any.
 
     \b
@@ -135,10 +138,12 @@ def check_labels(folder: FolderArgument = _LABELS, schema: SchemaOption = None) 
     for problem in problems:
         typer.echo(str(problem))
     if problems:
-        tell(f"{_count(len(problems), 'problem')}")
+        tell(counted(len(problems), "problem"))
         raise typer.Exit(1)
     found = sentences_to_label(folder)
-    typer.echo(f"all is well: {_count(len(found), 'sentence')} of {_count(len({s.article for s in found}), 'article')}")
+    typer.echo(
+        f"all is well: {counted(len(found), 'sentence')} of {counted(len({s.article for s in found}), 'article')}"
+    )
 
 
 @app.command("agreement")
@@ -149,7 +154,7 @@ def coder_agreement(
     format: FigureFormatOption = FigureFormat.table,
     output: OutputOption = None,
 ) -> None:
-    """Measure how far coders agree, topic by topic and target by target.
+    """Measure how far coders agree on each topic and target.
 
     Agreed: on what share of the sentences. Kappa, alpha and AC1 take off what chance would give: 1 is full
     agreement, 0 is chance; AC1 is steadier where a label is rare. In brackets: 95% intervals, drawn by article.
@@ -195,7 +200,7 @@ def merge_coders(
     ] = None,
     output: OutputOption = None,
 ) -> None:
-    """Make one set of labels of several coders', and list what they still disagree on.
+    """Make one set of labels of several; list what is disputed.
 
     Write the verdicts into annotations/adjudication.jsonl, one line a sentence, with the reason as its note; then
     run this again. With --output the agreed labels are written too. The exit code is 1 while anything is open.
@@ -208,16 +213,18 @@ def merge_coders(
     from stance.annotations import merge
 
     known, coders, _ = _coders(paths, schema)
+    if not coders:
+        raise LabelError(
+            "merge: expected coders' labels, annotations/NAME.jsonl, found none", file=(paths or [_LABELS])[0]
+        )
     verdicts = _verdicts(paths, adjudication, known)
     merged = merge(coders, verdicts)
     for difference in merged.disagreements:
         typer.echo(str(difference))
     if output is not None:
         _write_merged(merged, paths, known, output)
-    tell(
-        f"{_count(len(merged.annotations), 'sentence')} agreed, {_count(len(merged.settled), 'disagreement')} settled, "
-        f"{len(merged.disagreements)} open"
-    )
+    settled = f"{counted(len(merged.settled), 'disagreement')} settled, {len(merged.disagreements)} open"
+    tell(f"{counted(len(merged.annotations), 'sentence')} agreed, {settled}")
     if merged.disagreements:
         raise typer.Exit(1)
 
@@ -233,7 +240,9 @@ def hydrate_labels(
     ],
     schema: SchemaOption = None,
 ) -> None:
-    """Join labels of published articles, which come without text, with your own copies of the articles.
+    """Join labels that come without text with your own articles.
+
+    Labels of published articles are passed on without the text (stand-off), which is not ours to give.
 
     A copy is recognised by its text, whatever the file is called. Sentences that are not in your copies are
     counted and left out.
@@ -248,7 +257,7 @@ def hydrate_labels(
     known = schema_of(standoff.parent.parent, schema)
     found = hydrate(existing(standoff, "stand-off labels"), existing(articles, "articles"), known)
     write_rows(found.rows, output, known)
-    tell(f"{_count(len(found.rows), 'sentence')} written to {output}, {len(found.missing)} not found in {articles}")
+    tell(f"{counted(len(found.rows), 'sentence')} written to {output}, {len(found.missing)} not found in {articles}")
 
 
 @app.command("split")
@@ -262,9 +271,9 @@ def split_labels(
         str, typer.Option("--shares", metavar="NAME=SHARE,...", help="How much of the sentences each part gets.")
     ] = "train=0.7,dev=0.1,test=0.2",
 ) -> None:
-    """Build gold/train.jsonl, dev.jsonl and test.jsonl of a labels folder from its articles and annotations.
+    """Build the train, dev and test parts from articles and labels.
 
-    An article is never parted, and each part gets its share of every label and register. The same folder and
+    Writes gold/train.jsonl, dev.jsonl and test.jsonl. An article is never parted, and each part gets its share of every label and register. The same folder and
     seed give the same files, to the byte.
 
     \b
@@ -373,7 +382,3 @@ def _gold_table(gold: Mapping[str, Sequence[LabelledSentence]], schema: Schema) 
 
 def _keys(row: LabelledSentence) -> list[str]:
     return [*(row.topics or ()), *(f"{target}: {stance}" for target, stance in row.stances.items())]
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")

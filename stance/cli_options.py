@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -103,13 +103,19 @@ def read_lines(path: str) -> Iterator[str]:
     Raises:
         StanceError: a line is not UTF-8.
     """
-    name = "standard input" if path == STDIN else path
-    with open(sys.stdin.fileno() if path == STDIN else path, "rb", closefd=path != STDIN) as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise StanceError(f"{name}, line {number}: expected UTF-8, got {error.reason}") from None
+    if path == STDIN:
+        yield from _decoded(sys.stdin.buffer, "standard input")
+        return
+    with open(path, "rb") as file:
+        yield from _decoded(file, path)
+
+
+def _decoded(lines: Iterable[bytes], name: str) -> Iterator[str]:
+    for number, raw in enumerate(lines, start=1):
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise StanceError(f"{name}, line {number}: expected UTF-8, got {error.reason}") from None
 
 
 def schema_of(folder: Path | None, schema: Path | None) -> Schema:

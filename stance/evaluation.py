@@ -130,7 +130,9 @@ class _Counts:
             found["mean_topic_f1"] = _mean(f1_of_counts(sums[:, :topics]))
         size = len(self.schema.stances)
         for i, target in enumerate(self.schema.target_names):
-            found[f"stance_macro_f1:{target}"] = _mean(f1_of_counts(sums[:, topics + i * size : topics + (i + 1) * size]))
+            found[f"stance_macro_f1:{target}"] = _mean(
+                f1_of_counts(sums[:, topics + i * size : topics + (i + 1) * size])
+            )
         if self.schema.targets:
             by_target = np.stack([found[f"stance_macro_f1:{t}"] for t in self.schema.target_names], axis=1)
             found["mean_stance_macro_f1"] = _mean(by_target)
@@ -220,7 +222,13 @@ def figures(
 
 
 def compare(
-    old: Classifier, new: Classifier, source: Any, *, split: str | None = "dev", seed: int = 0, resamples: int = RESAMPLES
+    old: Classifier,
+    new: Classifier,
+    source: Any,
+    *,
+    split: str | None = "dev",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Two models with the same schema outputs on the same sentences, paired by article.
 
@@ -280,12 +288,13 @@ def _cell(truth: bool, found: bool) -> tuple[bool, bool, bool]:
 def _mean(values: Floats) -> Floats:
     """Mean over the last axis, leaving out nan; nan where all are."""
     known = ~np.isnan(values)
-    return np.divide(
+    mean: Floats = np.divide(
         np.where(known, values, 0).sum(axis=-1),
         known.sum(axis=-1),
         out=np.full(values.shape[:-1], np.nan),
         where=known.any(axis=-1),
     )
+    return mean
 
 
 def _label_scores(rows: Sequence[LabelledSentence], outcome: Outcome, schema: Schema) -> dict[str, Score]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from stance.schema import Output, Schema
@@ -164,7 +165,7 @@ class Featurizer:
 
 def bigrams(units: Sequence[str]) -> Iterator[str]:
     """Neighbouring units joined by a space."""
-    return map(" ".join, zip(units, units[1:], strict=False))
+    return map(" ".join, pairwise(units))
 
 
 def gate_open(output: Output, groups: dict[str, int]) -> bool:
@@ -290,9 +291,7 @@ def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> I
         yield Occurrence("word", key, places[n][0], places[n + 1][1])
 
 
-def _lexicon_occurrences(
-    marks: Sequence[Mark], block: str, spans: Sequence[tuple[int, int]]
-) -> Iterator[Occurrence]:
+def _lexicon_occurrences(marks: Sequence[Mark], block: str, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
     for key, first, last in marks:
         if key[0] == "<":  # two places that count as one occurrence: half the weight stands on each
             yield Occurrence(block, key, *spans[first], 0.5)

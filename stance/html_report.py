@@ -14,6 +14,7 @@ from stance.html_style import HEAD, LEVELS, style_sheet
 from stance.reasons import Piece, Reason, pieces, reasons, word_weights
 from stance.records import Article, ArticlePrediction, Explanation, Prediction, Sentence
 from stance.schema import NEUTRAL, Schema
+from stance.terminal import counted
 
 _PIECES = 6
 _LOOKS = {"favor": "pro", "against": "con", NEUTRAL: "plain"}
@@ -107,14 +108,14 @@ def _switch_labels(style: _Style) -> Iterator[str]:
 def _contents(articles: Sequence[ReadArticle]) -> Iterator[str]:
     yield '<nav class="contents" aria-label="Articles"><ol>'
     for number, read in enumerate(articles, start=1):
-        count = len(read.prediction.sentences)
-        yield f'<li><a href="#a{number}">{text(_title(read.article))}</a> <small>{_sentences(count)}</small></li>'
+        size = counted(len(read.prediction.sentences), "sentence")
+        yield f'<li><a href="#a{number}">{text(_title(read.article))}</a> <small>{size}</small></li>'
     yield "</ol></nav>"
 
 
 def _article(read: ReadArticle, number: int, style: _Style) -> Iterator[str]:
     facts = [read.article.metadata.get(key, "") for key in ("publisher", "register", "date")]
-    facts.append(_sentences(len(read.prediction.sentences)))
+    facts.append(counted(len(read.prediction.sentences), "sentence"))
     yield f'<article id="a{number}"><h2>{text(_title(read.article))}</h2>'
     yield f'<p class="facts">{" · ".join(text(fact) for fact in facts if fact)}</p>'
     yield from _shares(read.prediction, style)
@@ -279,10 +280,6 @@ def _key(style: _Style) -> str:
 
 def _title(article: Article) -> str:
     return article.metadata.get("title") or article.metadata.get("headline") or article.id
-
-
-def _sentences(count: int) -> str:
-    return "1 sentence" if count == 1 else f"{count:,} sentences"
 
 
 def _percent(share: float) -> str:

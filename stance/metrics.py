@@ -139,7 +139,8 @@ def f1_of_counts(counts: Floats) -> Floats:
     """F1 from (..., 3) counts of hits, false alarms and misses; nan where a label neither occurs nor is given."""
     hits, false, missed = counts[..., 0], counts[..., 1], counts[..., 2]
     total = 2 * hits + false + missed
-    return np.divide(2 * hits, total, out=np.full(total.shape, np.nan), where=total > 0)
+    ratio: Floats = np.divide(2 * hits, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return ratio
 
 
 def interval(value: float, sample: Floats, level: float = 0.95) -> Interval:

@@ -58,7 +58,7 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     )
 
 
-def decide(probabilities: Floats, stances: Sequence[str], thresholds: Sequence[float]) -> NDArray[np.int64]:
+def decide(probabilities: Floats, stances: Sequence[str], thresholds: Sequence[float] | Floats) -> NDArray[np.int64]:
     """The stance furthest above its threshold, as a number; neutral, or else the likeliest, where none reaches its own.
 
     Args:

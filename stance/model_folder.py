@@ -65,8 +65,10 @@ def find_model(name: PathLike) -> Path:
     if str(name) in shipped:
         return shipped[str(name)]
     known = ", ".join(shipped) or "none"
-    raise ModelError(f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"
-                     + did_you_mean(name, shipped))
+    raise ModelError(
+        f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"
+        + did_you_mean(name, shipped)
+    )
 
 
 def save_model(model: Model, path: PathLike) -> None:

@@ -40,10 +40,18 @@ class Options:
         _check("word_min_count", self.word_min_count, self.word_min_count >= 1, "an integer of at least 1")
         _check("char_min_count", self.char_min_count, self.char_min_count >= 1, "an integer of at least 1")
         _check("char_min", self.char_min, 1 <= self.char_min <= 9, "an integer from 1 to 9")
-        _check("char_max", self.char_max, self.char_max == 0 or self.char_min <= self.char_max <= 9,
-               "0 (off) or an integer from char_min to 9")
-        _check("strengths", self.strengths, len(self.strengths) > 0 and all(c > 0 for c in self.strengths),
-               "one or more numbers above 0")
+        _check(
+            "char_max",
+            self.char_max,
+            self.char_max == 0 or self.char_min <= self.char_max <= 9,
+            "0 (off) or an integer from char_min to 9",
+        )
+        _check(
+            "strengths",
+            self.strengths,
+            len(self.strengths) > 0 and all(c > 0 for c in self.strengths),
+            "one or more numbers above 0",
+        )
         _check("jobs", self.jobs, self.jobs >= 1, "an integer of at least 1")
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +73,9 @@ class Options:
             if isinstance(default, int) and (not isinstance(value, int) or isinstance(value, bool)):
                 raise OptionError(f"option {name!r} must be an integer, got {value!r}")
         try:
-            return cls(**{**data, **({"strengths": tuple(map(float, data["strengths"]))} if "strengths" in data else {})})
+            return cls(
+                **{**data, **({"strengths": tuple(map(float, data["strengths"]))} if "strengths" in data else {})}
+            )
         except TypeError as error:
             raise OptionError(f"options: wrong type ({error})") from None
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TextIO
 from stance.jsonl import dumps
 from stance.records import Article, ArticlePrediction, Prediction
 from stance.schema import NEUTRAL, Schema
-from stance.terminal import Cell, Column, Screen, Table, shown
+from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
 ABSTAINS = "abstains"
 _STYLES = {"favor": "bold green", "against": "bold dark_orange", NEUTRAL: "dim", ABSTAINS: "dim italic"}
@@ -53,8 +53,8 @@ class TableReport:
     def article(self, article: Article, found: ArticlePrediction) -> None:
         """The article's sentences, then its shares."""
         tally = Tally(self._schema)
-        for counted in (tally, self._all):
-            counted.add(found.predictions)
+        tally.add(found.predictions)
+        self._all.add(found.predictions)
         self._articles.append((article.id, tally))
         if self._sentences:
             self._heading(article.metadata.get("title") or article.id)
@@ -252,9 +252,8 @@ def shares_tables(tally: Tally, target: str | None) -> Iterator[Table]:
 
 def print_summary(screen: Screen, tally: Tally, target: str | None, name: str) -> None:
     """The shares of one article, or of everything."""
-    sentences = "1 sentence" if tally.sentences == 1 else f"{tally.sentences:,} sentences"
-    screen.line(Cell(f"{shown(name)}: " if name else "", "bold"), Cell(sentences, "dim"))
-    for table in shares_tables(tally, target):
+    screen.line(Cell(f"{shown(name)}: " if name else "", "bold"), Cell(counted(tally.sentences, "sentence"), "dim"))
+    for table in shares_tables(tally, target) if tally.sentences else ():
         screen.table(table)
         screen.line()
 

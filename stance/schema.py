@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stance.errors import LabelError, did_you_mean, listed
+from stance.jsonl import PathLike
 
 NEUTRAL = "neutral"
 SCOPES = ("negation", "concession", "turn")
@@ -34,7 +35,9 @@ class Output:
 
     def __post_init__(self) -> None:
         if any(rate <= 0 for rate in self.rates.values()) or sum(self.rates.values()) >= 1:
-            raise LabelError(f"schema: {self.name}: rates must be above 0 and sum to less than 1, got {dict(self.rates)}")
+            raise LabelError(
+                f"schema: {self.name}: rates must be above 0 and sum to less than 1, got {dict(self.rates)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +79,9 @@ class Schema:
                     raise LabelError(f"schema: {output.name}: unknown label {key!r}{did_you_mean(key, expected)}")
             for group in (group for groups in output.keywords.values() for group in groups):
                 if group not in self.cues:
-                    raise LabelError(f"schema: {output.name}: unknown cue group {group!r}"
-                                     + did_you_mean(group, self.cues))
+                    raise LabelError(
+                        f"schema: {output.name}: unknown cue group {group!r}" + did_you_mean(group, self.cues)
+                    )
             for group in (group for alternative in output.entities for group in alternative):
                 if group not in self.entities:
                     raise LabelError(
@@ -99,25 +103,31 @@ class Schema:
         """The topic's name, or a `LabelError` with "did you mean"."""
         if isinstance(name, str) and name in self.topic_names:
             return name
-        raise LabelError(f"expected a topic ({listed(self.topic_names) or 'none in this schema'}), got {name!r}"
-                         + did_you_mean(name, self.topic_names))
+        raise LabelError(
+            f"expected a topic ({listed(self.topic_names) or 'none in this schema'}), got {name!r}"
+            + did_you_mean(name, self.topic_names)
+        )
 
     def check_target(self, name: object) -> str:
         """The target's name, or a `LabelError` with "did you mean"."""
         if isinstance(name, str) and name in self.target_names:
             return name
-        raise LabelError(f"expected a target ({listed(self.target_names) or 'none in this schema'}), got {name!r}"
-                         + did_you_mean(name, self.target_names))
+        raise LabelError(
+            f"expected a target ({listed(self.target_names) or 'none in this schema'}), got {name!r}"
+            + did_you_mean(name, self.target_names)
+        )
 
     def check_stance(self, name: object, target: str) -> str:
         """The stance's name, or a `LabelError` with "did you mean"; ``target`` is for the message."""
         if isinstance(name, str) and name in self.stances:
             return name
-        raise LabelError(f"expected a stance for {target} ({listed(self.stances)}), got {name!r}"
-                         + did_you_mean(name, self.stances))
+        raise LabelError(
+            f"expected a stance for {target} ({listed(self.stances)}), got {name!r}" + did_you_mean(name, self.stances)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form, the layout of ``schema.toml``."""
+
         def outputs(items: tuple[Output, ...]) -> dict[str, Any]:
             return {
                 item.name: {
@@ -158,7 +168,7 @@ class Schema:
             raise error if file is None else LabelError(str(error), file=file) from None
 
     @classmethod
-    def load(cls, path: str | Path) -> Schema:
+    def load(cls, path: PathLike) -> Schema:
         """Read ``schema.toml``.
 
         Raises:

@@ -53,6 +53,11 @@ def shown(text: str) -> str:
     return _SPACE.sub(" ", text).translate(_SHOWN)
 
 
+def counted(n: int, noun: str) -> str:
+    """``"1 sentence"``, ``"1,200 sentences"``, ``"no sentences"``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s" if n else f"no {noun}s"
+
+
 class Screen:
     """Prints to one file: with rich where it is a terminal, plainly elsewhere.
 

@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stance.classifier import Classifier
 from stance.errors import LabelError, MissingExtraError
 from stance.features import BLOCKS, Analysis, Featurizer, bigrams
-from stance.labels import infer_schema, read_rows
 from stance.jsonl import PathLike
+from stance.labels import infer_schema, read_rows
 from stance.linear import Floats, Heads, Table, softmax
 from stance.metrics import best_threshold, precision_curve, score
-from stance.classifier import Classifier
 from stance.model import Column, Decision, Model, decide
 from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
@@ -275,7 +275,9 @@ def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decisio
     """Out-of-fold F1 of a topic, macro-F1 of a target's stances; thresholds were set on the same sentences."""
     if head.is_topic:
         return round(score(head.labels == 1, probabilities[:, 1] >= decisions[head.name].threshold).f1, 4)
-    found = decide(probabilities, head.classes, [decisions[f"{head.output.name}:{name}"].threshold for name in head.classes])
+    found = decide(
+        probabilities, head.classes, [decisions[f"{head.output.name}:{name}"].threshold for name in head.classes]
+    )
     scores = [score(head.labels == c, found == c).f1 for c in np.union1d(head.labels, found)]
     return round(float(np.mean(scores)), 4)
 
@@ -356,7 +358,9 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     return Heads(tables, np.concatenate(bias).astype(np.float32).astype(np.float64))
 
 
-def _provenance(rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted: Sequence[FittedHead]) -> dict[str, Any]:
+def _provenance(
+    rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted: Sequence[FittedHead]
+) -> dict[str, Any]:
     import scipy
     import sklearn
 

@@ -14,7 +14,9 @@ from stance.model import Decision
 
 WARM = "Norland and Southmark deepened their friendship."
 SESSION = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-TEXTS = st.one_of(st.text(), st.lists(st.sampled_from([*WARM.split(), "snubbed", "tariffs", "not", "“", "中"])).map(" ".join))
+TEXTS = st.one_of(
+    st.text(), st.lists(st.sampled_from([*WARM.split(), "snubbed", "tariffs", "not", "“", "中"])).map(" ".join)
+)
 
 
 def test_one_text_gives_one_prediction_and_several_give_a_list_in_order(tiny_model: Classifier) -> None:

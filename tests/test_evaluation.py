@@ -23,9 +23,7 @@ class Fixed:
         return self.outcome
 
 
-SCHEMA = Schema.from_dict(
-    {"default_target": "union", "topics": {"trade": {}, "jubilee": {}}, "targets": {"union": {}}}
-)
+SCHEMA = Schema.from_dict({"default_target": "union", "topics": {"trade": {}, "jubilee": {}}, "targets": {"union": {}}})
 
 
 def row(id: str, topics: tuple[str, ...] | None, union: str | None) -> LabelledSentence:

@@ -43,8 +43,16 @@ def test_the_shipped_schema_loads() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('default_target = "ties"', 'default_target = "tie"', "default_target must be 'ties', got 'tie'; did you mean 'ties'"),
-        ('entities = [["east", "west"]]\nrates', 'entities = [["east", "wst"]]\nrates', "group 'wst'.*did you mean 'west'"),
+        (
+            'default_target = "ties"',
+            'default_target = "tie"',
+            "default_target must be 'ties', got 'tie'; did you mean 'ties'",
+        ),
+        (
+            'entities = [["east", "west"]]\nrates',
+            'entities = [["east", "wst"]]\nrates',
+            "group 'wst'.*did you mean 'west'",
+        ),
         ("favor = 0.1,", "favr = 0.1,", "ties: unknown label 'favr'; did you mean 'favor'"),
         ("favor = 0.1,", "favor = 0.99,", "rates must be above 0 and sum to less than 1"),
         ('favor = ["warm"]', 'favor = ["wrm"]', "unknown cue group 'wrm'; did you mean 'warm'"),

@@ -59,7 +59,9 @@ def test_a_stance_that_no_row_takes_is_never_given() -> None:
 
 
 def test_a_topic_with_one_sentence_is_refused(tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence]) -> None:
-    rows = [{"text": row.text, "topics": ["trade"] if i == 0 else ["jubilee"] * (i < 9)} for i, row in enumerate(tiny_rows)]
+    rows = [
+        {"text": row.text, "topics": ["trade"] if i == 0 else ["jubilee"] * (i < 9)} for i, row in enumerate(tiny_rows)
+    ]
     with pytest.raises(LabelError, match="trade needs two or more sentences labelled 'present', got 1: label some"):
         train(rows, schema=tiny_schema, options=FAST)
 

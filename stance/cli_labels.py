@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,25 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stance import cli_coders
 from stance.cli_options import (
-    FigureFormat,
-    FigureFormatOption,
+    LABELS,
     OutputOption,
     SchemaOption,
     existing,
     output_file,
     schema_of,
     tell,
-    write_json,
 )
 from stance.errors import LabelError, OptionError
 from stance.terminal import counted
 
 if TYPE_CHECKING:
-    from stance.annotations import Merged
-    from stance.records import Annotation, LabelledSentence
+    from stance.records import LabelledSentence
     from stance.schema import Schema
-    from stance.standoff import StandoffLabel
     from stance.terminal import Table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -40,15 +36,6 @@ app = typer.Typer(rich_markup_mode=None)
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="[FOLDER]", help="The labels folder: schema.toml, articles/, annotations/, gold/.")
 ]
-PathsArgument = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="[FOLDER | FILE FILE...]",
-        help="A labels folder, or two or more coders' files, with or without text (stand-off). Left out: labels.",
-        show_default=False,
-    ),
-]
-_LABELS = Path("labels")
 
 
 class SentenceFormat(StrEnum):
@@ -80,7 +67,7 @@ def _labels(context: typer.Context) -> None:
 def sentences(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", help="A labels folder, or any file or folder of articles.")
-    ] = _LABELS,
+    ] = LABELS,
     article: Annotated[
         list[str] | None, typer.Option("--article", metavar="ID", help="Only this article; may be given several times.")
     ] = None,
@@ -122,11 +109,11 @@ def sentences(
 
 
 @app.command("check")
-def check_labels(folder: FolderArgument = _LABELS, schema: SchemaOption = None) -> None:
+def check_labels(folder: FolderArgument = LABELS, schema: SchemaOption = None) -> None:
     """Find everything that is wrong with a labels folder.
 
-    With file and line: labels that do not parse or name no sentence, sentences that changed since they were labelled, articles labelled
-    in part, open disagreements. Prints one line a problem; the exit code is 1 if there is any.
+    With file and line: labels that do not parse or name no sentence, sentences that changed since they were
+    labelled, articles labelled in part, open disagreements. The exit code is 1 if there is any problem.
 
     \b
     Example:
@@ -146,87 +133,8 @@ def check_labels(folder: FolderArgument = _LABELS, schema: SchemaOption = None) 
     )
 
 
-@app.command("agreement")
-def coder_agreement(
-    paths: PathsArgument = None,
-    schema: SchemaOption = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap that gives the intervals.")] = 0,
-    format: FigureFormatOption = FigureFormat.table,
-    output: OutputOption = None,
-) -> None:
-    """Measure how far coders agree on each topic and target.
-
-    Agreed: on what share of the sentences. Kappa, alpha and AC1 take off what chance would give: 1 is full
-    agreement, 0 is chance; AC1 is steadier where a label is rare. In brackets: 95% intervals, drawn by article.
-
-    \b
-    Examples:
-      stance labels agreement labels
-      stance labels agreement coder1.jsonl coder2.jsonl --schema labels/schema.toml
-    """
-    from stance.agreement import agreement
-    from stance.report_figures import agreement_table, plain_json
-    from stance.terminal import Screen
-
-    known, coders, articles = _coders(paths, schema)
-    pairs = list(itertools.combinations(coders, 2))
-    if not pairs:
-        raise LabelError(f"agreement: expected two coders or more, got {', '.join(coders) or 'none'}")
-    found = {
-        f"{one} and {other}": agreement(coders[one], coders[other], known, groups=articles, seed=seed)
-        for one, other in pairs
-    }
-    if format is FigureFormat.json:
-        write_json(
-            {name: [plain_json(dataclasses.asdict(c)) for c in columns] for name, columns in found.items()}, output
-        )
-        return
-    with output_file(output) as file:
-        for name, columns in found.items():
-            Screen(file).table(agreement_table(columns, name))
-
-
-@app.command("merge")
-def merge_coders(
-    paths: PathsArgument = None,
-    schema: SchemaOption = None,
-    adjudication: Annotated[
-        Path | None,
-        typer.Option(
-            "--adjudication",
-            metavar="FILE",
-            help="What settles disagreements; of a folder, annotations/adjudication.jsonl.",
-        ),
-    ] = None,
-    output: OutputOption = None,
-) -> None:
-    """Make one set of labels of several; list what is disputed.
-
-    Write the verdicts into annotations/adjudication.jsonl, one line a sentence, with the reason as its note; then
-    run this again. With --output the agreed labels are written too. The exit code is 1 while anything is open.
-
-    \b
-    Examples:
-      stance labels merge labels
-      stance labels merge a.jsonl b.jsonl --adjudication verdicts.jsonl --output published.jsonl
-    """
-    from stance.annotations import merge
-
-    known, coders, _ = _coders(paths, schema)
-    if not coders:
-        raise LabelError(
-            "merge: expected coders' labels, annotations/NAME.jsonl, found none", file=(paths or [_LABELS])[0]
-        )
-    verdicts = _verdicts(paths, adjudication, known)
-    merged = merge(coders, verdicts)
-    for difference in merged.disagreements:
-        typer.echo(str(difference))
-    if output is not None:
-        _write_merged(merged, paths, known, output)
-    settled = f"{counted(len(merged.settled), 'disagreement')} settled, {len(merged.disagreements)} open"
-    tell(f"{counted(len(merged.annotations), 'sentence')} agreed, {settled}")
-    if merged.disagreements:
-        raise typer.Exit(1)
+app.command("agreement")(cli_coders.coder_agreement)
+app.command("merge")(cli_coders.merge_coders)
 
 
 @app.command("hydrate")
@@ -262,7 +170,7 @@ def hydrate_labels(
 
 @app.command("split")
 def split_labels(
-    folder: FolderArgument = _LABELS,
+    folder: FolderArgument = LABELS,
     schema: SchemaOption = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Another seed draws other articles into dev and test.")
@@ -273,8 +181,8 @@ def split_labels(
 ) -> None:
     """Build the train, dev and test parts from articles and labels.
 
-    Writes gold/train.jsonl, dev.jsonl and test.jsonl. An article is never parted, and each part gets its share of every label and register. The same folder and
-    seed give the same files, to the byte.
+    Writes gold/train.jsonl, dev.jsonl and test.jsonl. An article is never parted, and each part gets its share of
+    every label and register. The same folder and seed give the same files, to the byte.
 
     \b
     Example:
@@ -289,74 +197,6 @@ def split_labels(
     Screen(sys.stdout).table(_gold_table(gold, known))
     for path in paths:
         tell(f"wrote {path}")
-
-
-def _coders(
-    paths: Sequence[Path] | None, schema: Path | None
-) -> tuple[Schema, dict[str, list[Annotation]], Mapping[str, str] | None]:
-    """Schema, coder -> labels, and sentence -> article where that is known."""
-    from stance.annotations import read_annotations
-    from stance.gold import ADJUDICATION
-
-    given = list(paths or [_LABELS])
-    if len(given) == 1 and given[0].is_dir():
-        known = schema_of(given[0], schema)
-        files = sorted((given[0] / "annotations").glob("*.jsonl"))
-        coders = {file.stem: read_annotations(file, known) for file in files if file.stem != ADJUDICATION}
-        return known, coders, {label.id: label.id.rpartition("-")[0] for labels in coders.values() for label in labels}
-    known = schema_of(None, schema)
-    names = [path.stem if [p.stem for p in given].count(path.stem) == 1 else str(path) for path in given]
-    found = {name: _labels_of(path, known) for name, path in zip(names, given, strict=True)}
-    articles = {
-        label.id: label.id.rpartition("@" if "@" in label.id else "-")[0] for v in found.values() for label in v
-    }
-    return known, found, articles
-
-
-def _labels_of(path: Path, schema: Schema) -> list[Annotation]:
-    from stance.annotations import read_annotations
-    from stance.standoff import read_standoff
-
-    if _is_standoff(path):
-        return [label.annotation() for label in read_standoff(path, schema)]
-    return read_annotations(path, schema)
-
-
-def _is_standoff(path: Path) -> bool:
-    from stance.jsonl import read_jsonl
-
-    if path.is_dir():
-        raise OptionError(f"expected one labels folder, or files, got the folder {path} among several paths")
-    _, first = next(read_jsonl(path), (0, {}))
-    return "sentence_sha" in first
-
-
-def _verdicts(paths: Sequence[Path] | None, adjudication: Path | None, schema: Schema) -> list[Annotation]:
-    from stance.gold import ADJUDICATION
-
-    given = list(paths or [_LABELS])
-    if adjudication is None and len(given) == 1 and given[0].is_dir():
-        own = given[0] / "annotations" / f"{ADJUDICATION}.jsonl"
-        adjudication = own if own.is_file() else None
-    return [] if adjudication is None else _labels_of(adjudication, schema)
-
-
-def _write_merged(merged: Merged, paths: Sequence[Path] | None, schema: Schema, output: Path) -> None:
-    from stance.annotations import write_annotations
-    from stance.standoff import read_standoff, write_standoff
-
-    files = [path for path in paths or () if path.is_file()]
-    if not files or not _is_standoff(files[0]):
-        write_annotations(merged.annotations, output)
-        return
-    places: dict[str, StandoffLabel] = {label.id: label for path in files for label in read_standoff(path, schema)}
-    write_standoff(
-        (
-            dataclasses.replace(places[label.id], topics=label.topics, stances=label.stances, note=label.note)
-            for label in merged.annotations
-        ),
-        output,
-    )
 
 
 def _shares(text: str) -> list[tuple[str, float]]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stance.schema import Schema
 
 STDIN = "-"
+LABELS = Path("labels")
+"""Where labels are, unless told."""
 
 
 class FigureFormat(StrEnum):

@@ -10,7 +10,7 @@ from stance.agreement import Agreement
 from stance.evaluation import Change, Comparison, Difference, EvaluationResult, Figures
 from stance.metrics import Interval
 from stance.model import Model
-from stance.terminal import Cell, Column, Screen, Table, shown
+from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
 _NOT_FIGURES = ("C", "scale", "shift", "classes", "log_loss")
 """What a head's record in the provenance holds beside its out-of-fold figures."""
@@ -104,7 +104,7 @@ def print_changes(screen: Screen, changes: Sequence[Change], *, show: int, more:
     mended = sum(c.new == c.truth for c in changes)
     broken = sum(c.old == c.truth for c in changes)
     screen.line(
-        Cell(f"{len(changes)} decisions changed", "bold"),
+        Cell(f"{counted(len(changes), 'decision')} changed", "bold"),
         f": {mended} are right now, {broken} are wrong now, {len(changes) - mended - broken} are wrong as before"
         if changes
         else "",
@@ -254,9 +254,7 @@ def _model_changes(old: Model, new: Model) -> Iterator[str]:
 
 
 def _measured_on(sentences: int, articles: int) -> str:
-    return (
-        f"{sentences:,} sentence{'' if sentences == 1 else 's'} of {articles:,} article{'' if articles == 1 else 's'}"
-    )
+    return f"{counted(sentences, 'sentence')} of {counted(articles, 'article')}"
 
 
 def _intervals_note(articles: int) -> str:

@@ -1,0 +1,288 @@
+"""The command line's classify and explain."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from stance import DEFAULT_MODEL, __version__
+from stance.cli_options import STDIN, ModelOption, OutputOption, output_file, read_lines, read_stdin, tell
+from stance.errors import OptionError
+
+if TYPE_CHECKING:
+    from stance.classifier import Classifier
+    from stance.html_report import ReadArticle
+    from stance.records import Article
+    from stance.report import Report
+
+_TEXT_SUFFIXES = (".txt", ".md", ".html", ".htm", ".jsonl", ".csv")
+_LINES_AT_ONCE = 512
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def classify(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|FOLDER|TEXT|-]...",
+            help="Articles: .txt, .md, .html or .jsonl files, folders of them, a text in quotation marks, or - for "
+            "standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="NAME",
+            help="Whose stance the table and the page show; left out, the model's default target. "
+            "JSONL and CSV always hold all targets.",
+        ),
+    ] = None,
+    min_precision: Annotated[
+        float | None,
+        typer.Option(
+            "--min-precision",
+            metavar="SHARE",
+            help="Abstain where the model is not this reliable: with 0.9, labels are given only where nine of ten "
+            "were right on sentences held out in training.",
+        ),
+    ] = None,
+    lines: Annotated[
+        bool,
+        typer.Option(
+            "--lines", help="Each line of the input is a text of its own: no cleaning, no splitting, any length."
+        ),
+    ] = False,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="A table for people, JSONL for programs, CSV for spreadsheets; left out, what --output ends in, "
+            "else table. JSONL and CSV are label rows: correct them, then stance train.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Also write one page to read: sentences marked, reasons where you point."
+        ),
+    ] = None,
+    output: OutputOption = None,
+) -> None:
+    """Find the topics and the stance of each sentence of an article.
+
+    Each article is cleaned of what web pages leave in it (adverts, captions, links), split into sentences, and
+    classified sentence by sentence. The table shows the stance toward one target, its probability, and the topics;
+    below it, what share of the sentences has each. A label can be given below 50%: rare labels have lower bars,
+    which `stance models info` lists.
+
+    \b
+    Examples:
+      stance classify article.txt
+      stance classify --html page.html articles/
+      stance classify --target sanctions --min-precision 0.9 article.html
+      curl -s https://example.org/story.txt | stance classify -
+      stance classify --lines --format csv headlines.txt > headlines.csv
+    """
+    import stance
+    from stance.html_report import ReadArticle
+
+    given = paths or _piped()
+    if html is not None and lines:
+        raise OptionError("--html shows articles: leave out --lines")
+    form = format or _format_of(output)
+    classifier = stance.load(model)
+    classifier.classify(
+        "", target=target, min_precision=min_precision
+    )  # refuses what is out of range before any output
+    shown = target or classifier.schema.default_target
+    pages: list[ReadArticle] = []
+    with ExitStack() as stack:
+        file = stack.enter_context(output_file(output, mark=form is Format.csv))
+        report = _report(
+            form, file, classifier, shown, sentences=html is None or format is not None or output is not None
+        )
+        quiet = file.isatty()
+        if lines:
+            for names, texts in _batches(given, show=not quiet):
+                report.texts(names, classifier.classify(texts, target=shown, min_precision=min_precision))
+        else:
+            for article in _articles(given, show=not quiet):
+                found = classifier.classify_article(article, target=shown, min_precision=min_precision)
+                report.article(article, found)
+                if html is not None:
+                    pages.append(ReadArticle(article, found))
+        report.close()
+    if html is not None:
+        _write_page(html, pages, classifier, model, shown)
+
+
+def explain(
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT|-", help="One sentence in quotation marks, or - for standard input.")
+    ],
+    model: ModelOption = DEFAULT_MODEL,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", "-t", metavar="NAME", help="Always show the stance toward this target, even if neutral."
+        ),
+    ] = None,
+    output_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-name",
+            metavar="NAME",
+            help="Show this output, decided or not: a topic, a target, or target:stance such as china_ties:against. "
+            "May be given several times.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many pieces of the text to list.")] = 8,
+    format: Annotated[
+        Format, typer.Option("--format", "-f", help="A table for people, or JSONL with every weight for programs.")
+    ] = Format.table,
+) -> None:
+    """Show which words of a sentence decided, with their weights.
+
+    Every piece of the text (a word, a pair of words, a cue such as "deepen", the spelling) adds a weight for or
+    against a label. The weights and the bias add up to the sum exactly, and the sum gives the probability.
+
+    \b
+    Examples:
+      stance explain "Xi vowed to deepen cooperation with Pyongyang."
+      stance explain --output-name sanctions "Beijing blocked the resolution."
+      echo "Moscow's veto ended the panel's mandate." | stance explain --format jsonl -
+    """
+    import stance
+    from stance.jsonl import dumps
+    from stance.reasons import chosen, deciding, reasons
+    from stance.report_reasons import explanation_row, print_reason
+    from stance.terminal import Screen, shown
+
+    if format is Format.csv:
+        raise OptionError("explain: --format must be table or jsonl, got csv")
+    if os.path.isfile(text[:4096]):
+        raise OptionError(f"explain takes one sentence, got the file {text}; for articles: stance classify --html")
+    whole = read_stdin().strip() if text == STDIN else text
+    classifier = stance.load(model)
+    schema = classifier.schema
+    aim = schema.default_target if target is None else schema.check_target(target)
+    explanation = classifier.explain(whole)
+    every = reasons(explanation, explanation.prediction)
+    found = chosen(every, output_name, schema) if output_name else deciding(every, aim)
+    if format is Format.jsonl:
+        sys.stdout.write(dumps(explanation_row(explanation, found)) + "\n")
+        return
+    screen = Screen(sys.stdout)
+    if not screen.terminal:
+        screen.line(shown(whole))
+        screen.line()
+    for reason in found:
+        rivals = [r for r in every if reason.stance and r.name == reason.name and r.stance not in (None, reason.stance)]
+        print_reason(screen, whole, reason, rivals, limit)
+    if not found:
+        screen.line("no topic is given; see all with --output-name")
+
+
+def _piped() -> list[str]:
+    if sys.stdin.isatty():
+        raise OptionError("expected articles: name a file or folder, give a text in quotation marks, or pipe one in")
+    return [STDIN]
+
+
+def _format_of(output: Path | None) -> Format:
+    suffix = "" if output is None else output.suffix.lower()
+    if suffix in (".html", ".htm"):
+        raise OptionError(f"--output writes table, JSONL or CSV; for a page: --html {output}")
+    return {".jsonl": Format.jsonl, ".csv": Format.csv}.get(suffix, Format.table)
+
+
+def _report(form: Format, file: TextIO, classifier: Classifier, target: str | None, *, sentences: bool) -> Report:
+    from stance.report import CsvReport, JsonlReport, TableReport
+
+    if form is Format.jsonl:
+        return JsonlReport(file)
+    if form is Format.csv:
+        return CsvReport(file, classifier.schema)
+    return TableReport(file, classifier.schema, target, sentences=sentences)
+
+
+def _articles(given: Sequence[str], *, show: bool) -> Iterator[Article]:
+    """Every article, with distinct ids; a bar on standard error where there are many."""
+    from stance.terminal import progress
+
+    seen: dict[str, int] = {}
+    for article in progress(_read_all(given), "articles", show=show):
+        seen[article.id] = seen.get(article.id, 0) + 1
+        again = seen[article.id]
+        yield article if again == 1 else dataclasses.replace(article, id=f"{article.id}~{again}")
+
+
+def _read_all(given: Sequence[str]) -> Iterator[Article]:
+    from stance.articles import article_from_text, read_articles
+
+    for path in given:
+        if path == STDIN:
+            yield article_from_text(read_stdin(), id="stdin")
+        elif _is_text(path):
+            yield article_from_text(path)
+        else:
+            yield from read_articles(path)
+
+
+def _is_text(argument: str) -> bool:
+    """A text in quotation marks rather than a path: several words, and no file's name."""
+    several = len(argument.split()) > 1
+    return several and not argument.lower().endswith(_TEXT_SUFFIXES) and not os.path.exists(argument[:4096])
+
+
+def _batches(given: Sequence[str], *, show: bool) -> Iterator[tuple[list[str], list[str]]]:
+    """Names and texts, so many at a time that memory stays small."""
+    from stance.terminal import progress
+
+    named = progress(_named_lines(given), "lines", show=show)
+    while batch := list(islice(named, _LINES_AT_ONCE)):
+        yield [name for name, _ in batch], [line for _, line in batch]
+
+
+def _named_lines(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for path in given:
+        name = "stdin" if path == STDIN else path
+        for number, line in enumerate([path] if _is_text(path) else read_lines(path), start=1):
+            yield f"{'text' if _is_text(path) else name}:{number}", line
+
+
+def _write_page(
+    path: Path, articles: Iterable[ReadArticle], classifier: Classifier, model: str, target: str | None
+) -> None:
+    from stance.html_report import page
+    from stance.jsonl import write_text
+
+    seen = classifier.model.provenance
+    note = (
+        f"stance {__version__}, model {Path(model).name}, trained on {seen.get('sentences', '?')} sentences "
+        f"(data {str(seen.get('fingerprint', '?'))[:12]})."
+    )
+    write_text(path, page(list(articles), classifier.schema, classifier.explain, target=target, note=note))
+    tell(f"page: {path}")

@@ -9,7 +9,6 @@ from typing import Any, overload
 
 import numpy as np
 
-from stance.articles import article_from_text
 from stance.errors import OptionError
 from stance.features import BLOCKS, Featurizer, Mark, bigrams
 from stance.jsonl import PathLike
@@ -25,7 +24,6 @@ from stance.records import (
     Prediction,
 )
 from stance.schema import NEUTRAL
-from stance.sentences import article_sentences
 
 BATCH = 1024
 WORD_CACHE = 1 << 16
@@ -106,6 +104,10 @@ class Classifier:
         self, article: str | Article, *, target: str | None = None, min_precision: float | None = None
     ) -> ArticlePrediction:
         """Clean an article, split it into sentences, classify each, and give the shares per topic and stance."""
+        # Cleaning and splitting compile many patterns; whoever classifies sentences only need not wait for them.
+        from stance.articles import article_from_text
+        from stance.sentences import article_sentences
+
         if not isinstance(article, str | Article):
             raise TypeError(f"expected the article's text as str, or an Article, got {type(article).__name__}")
         whole = article_from_text(article) if isinstance(article, str) else article

@@ -45,8 +45,12 @@ def test_gold_is_what_articles_and_annotations_make_of_it(gold: list[LabelledSen
 
 
 def test_no_article_is_in_two_splits() -> None:
-    splits = {split: {row.article for row in read_rows(LABELS, SCHEMA, splits=(split,))} for split in ("train", "dev", "test")}
-    assert splits["train"] & splits["dev"] == splits["train"] & splits["test"] == splits["dev"] & splits["test"] == set()
+    splits = {
+        split: {row.article for row in read_rows(LABELS, SCHEMA, splits=(split,))} for split in ("train", "dev", "test")
+    }
+    assert (
+        splits["train"] & splits["dev"] == splits["train"] & splits["test"] == splits["dev"] & splits["test"] == set()
+    )
 
 
 def test_no_two_sentences_share_half_of_their_five_word_runs() -> None:

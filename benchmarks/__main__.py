@@ -1,0 +1,49 @@
+"""``python -m benchmarks [domain|speed ...]``: measure, write records, and make README.md from them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import domain, speed
+from benchmarks.record import RESULTS, Record
+from stance.jsonl import write_text
+
+TABLES = {"domain": domain.table, "speed": speed.table}
+
+
+def main() -> None:
+    """Run the suites named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suites", nargs="*", default=sorted(TABLES), help="domain, speed; all if left out")
+    parser.add_argument("--model", default="default", help="a model folder or the name of a shipped model")
+    parser.add_argument("--articles", type=Path, help="your copies of the published articles, for domain")
+    parser.add_argument("--real", type=Path, help="a TSV of other real sentences, for domain")
+    given = parser.parse_args()
+    for suite in given.suites:
+        if suite not in TABLES:
+            parser.error(f"unknown suite {suite!r}: expected {' or '.join(sorted(TABLES))}")
+        record = (
+            domain.run(given.model, articles=given.articles, real=given.real)
+            if suite == "domain"
+            else speed.run(given.model)
+        )
+        print(f"{record.write()}\n{TABLES[suite](record)}\n")
+    write_page()
+
+
+def write_page() -> None:
+    """Make ``benchmarks/README.md`` from the records."""
+    lines = ["# Benchmarks", "", "Made by `python -m benchmarks` from the records in `results/`; not to be edited.", ""]
+    for suite, table in TABLES.items():
+        path = RESULTS / f"{suite}.json"
+        if path.exists():
+            record = Record.read(path)
+            versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+            lines += [f"## {suite}", "", table(record), ""]
+            lines += [f"{record.date}, commit {record.commit}, {record.machine}; {versions}.", ""]
+    write_text(Path(__file__).parent / "README.md", "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

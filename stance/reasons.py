@@ -112,10 +112,12 @@ def word_weights(text: str, why: OutputExplanation) -> list[WordWeight]:
 
 
 def kind(feature: str) -> str:
-    """A feature's name for people: "words", "spelling", "cue warm", "china with north_korea"."""
+    """A feature's name for people: "words", "spelling", "cue warm", "cue warm beside china and north_korea"."""
     if feature.startswith("{"):
-        group, _, scope = feature.partition("/")
-        return f"cue {group.strip('{}')}" + (f", {scope}" if scope else "")
+        cue, _, context = feature.partition(" ")
+        group, _, scope = cue.partition("/")
+        beside = " and ".join(part.strip("<>") for part in context.split("&"))
+        return f"cue {group.strip('{}')}" + (f", {scope}" if scope else "") + (f" beside {beside}" if beside else "")
     if feature.startswith("<") and "+" in feature:
         return " with ".join(part.strip("<>") for part in feature.split("+"))
     return feature

@@ -101,7 +101,7 @@ def _gold_files(folder: Path, splits: Sequence[str] | None) -> list[Path]:
         for file in sorted(gold.glob("*.jsonl"), key=lambda file: (rank.get(file.stem, len(SPLITS)), file.stem))
     }
     if not files:
-        raise LabelError("expected gold/*.jsonl, found none; `stance labels merge` builds them", file=folder)
+        raise LabelError("expected gold/*.jsonl, found none; `stance labels split` builds them", file=folder)
     if isinstance(splits, str):
         raise OptionError(f"splits must be a sequence of names, got the string {splits!r}")
     for split in files if splits is None else splits:

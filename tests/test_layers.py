@@ -27,7 +27,22 @@ LAYERS = (
     ("features", "linear"),
     ("model", "model_folder", "baselines", "classifier"),
     ("training", "evaluation"),
-    ("report", "html_report", "cli_labels", "cli"),
+    (
+        "terminal",
+        "reasons",
+        "report",
+        "report_reasons",
+        "report_figures",
+        "html_style",
+        "html_report",
+        "cli_options",
+        "cli_coders",
+        "cli_labels",
+        "cli_models",
+        "cli_predict",
+        "cli_training",
+        "cli",
+    ),
 )
 ORDER = [module for layer in LAYERS for module in layer]
 PACKAGE = Path(stance.__file__).parent

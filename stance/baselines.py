@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,7 +97,7 @@ class Keywords:
         return Outcome(topics, stances)
 
 
-def _votes(output: Output, label: str, cues: Sequence[str], groups: dict[str, int]) -> int:
+def _votes(output: Output, label: str, cues: Sequence[str], groups: Collection[str]) -> int:
     if output.entities and not gate_open(output, groups):
         return 0
     return sum(cues.count(f"{{{group}}}") for group in output.keywords.get(label, ()))

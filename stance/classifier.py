@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from stance.errors import OptionError
-from stance.features import BLOCKS, Featurizer, Mark, bigrams
+from stance.features import BLOCKS, Featurizer, bigrams
 from stance.jsonl import PathLike
 from stance.linear import Floats, Heads, scaled_sums, segment_sums, sigmoid, softmax
 from stance.model import Model, columns_of, decide
@@ -192,15 +192,15 @@ class Classifier:
             word_lengths.append(max(2 * len(units) - 1, 0))
         logits = self._heads.bias + scaled_sums(word.rows, word_ids, word_lengths)
         logits += self._known_spellings().sums([analysis.words for analysis in analyses])
-        logits += self._mark_sums("lexicon", [analysis.marks for analysis in analyses])
-        logits += self._mark_sums("context", [analysis.crosses for analysis in analyses])
+        logits += self._key_sums("lexicon", [[mark[0] for mark in analysis.marks] for analysis in analyses])
+        logits += self._key_sums("context", [[mark[0] for mark in analysis.crosses] for analysis in analyses])
+        logits += self._key_sums("presence", [analysis.presence for analysis in analyses])
         return logits
 
-    def _mark_sums(self, block: str, marks: Sequence[Sequence[Mark]]) -> Floats:
+    def _key_sums(self, block: str, keys: Sequence[Sequence[str]]) -> Floats:
         table = self._heads.tables[block]
-        unknown = len(table.keys)
-        ids = [table.index.get(mark[0], unknown) for found in marks for mark in found]
-        return scaled_sums(table.rows, ids, [len(found) for found in marks])
+        ids = list(map(table.index.get, chain.from_iterable(keys), repeat(len(table.keys))))
+        return scaled_sums(table.rows, ids, [len(found) for found in keys])
 
     def _known_spellings(self) -> _Spellings:
         """The word cache, a new one where it has grown past its bound; a thread keeps the one it was given."""

@@ -1,6 +1,6 @@
-"""Text to features: words, character n-grams inside words, lexicon groups, and the lexicon in context.
+"""Text to features: words, character n-grams inside words, lexicon groups, the lexicon in context, entities.
 
-A sentence's features fall into four *blocks*; every occurrence in a block counts the same, and a block's sum is
+A sentence's features fall into five *blocks*; every occurrence in a block counts the same, and a block's sum is
 scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentences weigh alike:
 
 - ``word``: 1-2 grams of *units*. A unit is a normalised word, or one token such as ``<china>`` for any alias of an
@@ -11,19 +11,20 @@ scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentenc
 - ``context``: the same cues once more for each set of entity groups that an output of the schema is about, where the
   whole set occurs (``{warm} <china>&<north_korea>``), so that "deepen" means one thing in a sentence on Beijing and
   Pyongyang and another elsewhere (the idea of Daume III, "Frustratingly Easy Domain Adaptation", ACL 2007).
+- ``presence``: which entity groups occur at all, and which of the schema's sets occur whole, once each.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from stance.schema import Output, Schema
 
-BLOCKS = ("word", "char", "lexicon", "context")
+BLOCKS = ("word", "char", "lexicon", "context", "presence")
 NEGATION_REACH = 4
 """Words after a negation that it reaches."""
 WORD_LIMIT = 40
@@ -32,9 +33,11 @@ WORD_LIMIT = 40
 _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[^\W_]+\*?|\*")
 _CLAUSE_END = re.compile(r"[,;:—]|--")
+_GROUP = re.compile(r"<([^<>]*)>")
 _DIGITS = str.maketrans("123456789", "000000000")
 _CACHE_LIMIT = 1 << 16
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
@@ -69,7 +72,8 @@ class Analysis:
         aliases: (first word, number of words) of each alias replaced, in order.
         marks: lexicon occurrences.
         crosses: the cues among them, once for each set of entity groups that all occur.
-        groups: entity group -> index of the first word of its first mention.
+        groups: entity group -> (first, last) word of its first mention.
+        presence: keys of the groups and of the sets of groups that occur.
     """
 
     words: list[str]
@@ -77,7 +81,8 @@ class Analysis:
     aliases: list[tuple[int, int]]
     marks: list[Mark]
     crosses: list[Mark]
-    groups: dict[str, int]
+    groups: dict[str, tuple[int, int]]
+    presence: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,10 @@ class Featurizer:
         sizes = range(char_min, char_max + 1)
         self._lexicon = _Lexicon(schema)
         self._special = Cache(self._lexicon.entry)
-        self._chars = Cache(lambda word: _char_ngrams(word, sizes))
+        self._chars: Cache[str, tuple[str, ...]] = Cache(lambda word: _char_ngrams(word, sizes))
         alternatives = dict.fromkeys(a for output in (*schema.topics, *schema.targets) for a in output.entities)
         self._contexts = [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
-        self._pairs: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+        self._pairs = Cache(_pairs)
 
     def analyse(self, text: str) -> Analysis:
         """Words, units, lexicon marks and entity groups of one text; linear in its length."""
@@ -110,18 +115,14 @@ class Featurizer:
         special = self._special
         entries = [(i, entry) for i, word in enumerate(found) if (entry := special[word])]
         if not entries:
-            return Analysis(found, found, [], [], [], {})
+            return Analysis(found, found, [], [], [], {}, [])
         units, aliases, groups = _collapse(found, entries)
         marks = self._marks(lowered, found, entries)
-        crosses = [
-            Mark(f"{cue} {context}", first, last)
-            for context, needed in self._contexts
-            if needed <= groups.keys()
-            for cue, first, last in marks
-        ]
-        if len(groups) > 1:
-            marks += [Mark(key, groups[one], groups[other]) for key, one, other in self._pairs_of(groups)]
-        return Analysis(found, units, aliases, marks, crosses, groups)
+        contexts = [context for context, needed in self._contexts if needed <= groups.keys()]
+        crosses = [Mark(f"{cue} {context}", first, last) for context in contexts for cue, first, last in marks]
+        marks += [Mark(pair, 0, 0) for pair in self._pairs[frozenset(groups)]]
+        presence = [*map("<{}>".format, groups), *(context for context in contexts if "&" in context)]
+        return Analysis(found, units, aliases, marks, crosses, groups, presence)
 
     def char_ngrams(self, word: str) -> tuple[str, ...]:
         """Character n-grams of one normalised word between boundary marks."""
@@ -138,8 +139,7 @@ class Featurizer:
                 for word, (start, end) in zip(analysis.words, spans, strict=True)
                 for gram in self.char_ngrams(word)
             ),
-            *_lexicon_occurrences(analysis.marks, "lexicon", spans),
-            *_lexicon_occurrences(analysis.crosses, "context", spans),
+            *_lexicon_occurrences(analysis, spans),
         ]
 
     def _marks(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
@@ -151,36 +151,25 @@ class Featurizer:
                     (scopes if key in _SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
         return cues + _scoped(cues, scopes, lowered) if scopes and cues else cues
 
-    def _pairs_of(self, groups: dict[str, int]) -> list[tuple[str, str, str]]:
-        names = tuple(groups)
-        pairs = self._pairs.get(names)
-        if pairs is None:
-            if len(self._pairs) >= _CACHE_LIMIT:
-                self._pairs.clear()
-            ordered = sorted(names)
-            pairs = [(f"<{a}>+<{b}>", a, b) for n, a in enumerate(ordered) for b in ordered[n + 1 :]]
-            self._pairs[names] = pairs
-        return pairs
-
 
 def bigrams(units: Sequence[str]) -> Iterator[str]:
     """Neighbouring units joined by a space."""
     return map(" ".join, pairwise(units))
 
 
-def gate_open(output: Output, groups: dict[str, int]) -> bool:
+def gate_open(output: Output, groups: Collection[str]) -> bool:
     """Whether the entity groups of at least one of the output's alternatives all occur."""
     return any(all(group in groups for group in alternative) for alternative in output.entities)
 
 
-class Cache(dict[str, V], Generic[V]):
+class Cache(dict[K, V], Generic[K, V]):
     """A dict that makes what it misses, and starts anew when it grows past a bound."""
 
-    def __init__(self, make: Callable[[str], V]) -> None:
+    def __init__(self, make: Callable[[K], V]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: str) -> V:
+    def __missing__(self, key: K) -> V:
         value = self._make(key)
         if len(self) >= _CACHE_LIMIT:
             self.clear()
@@ -239,10 +228,10 @@ def _follows(rest: tuple[str, ...], found: list[str], at: int) -> bool:
 
 def _collapse(
     found: list[str], entries: Sequence[tuple[int, _Entry]]
-) -> tuple[list[str], list[tuple[int, int]], dict[str, int]]:
+) -> tuple[list[str], list[tuple[int, int]], dict[str, tuple[int, int]]]:
     units: list[str] = []
     aliases: list[tuple[int, int]] = []
-    groups: dict[str, int] = {}
+    groups: dict[str, tuple[int, int]] = {}
     done = 0
     for i, entry in entries:
         if i < done:
@@ -253,7 +242,7 @@ def _collapse(
                 units += found[done:i]
                 units.append(f"<{group}>")
                 aliases.append((i, size))
-                groups.setdefault(group, i)
+                groups.setdefault(group, (i, i + size - 1))
                 done = i + size
                 break
     units += found[done:]
@@ -291,10 +280,27 @@ def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> I
         yield Occurrence("word", key, places[n][0], places[n + 1][1])
 
 
-def _lexicon_occurrences(marks: Sequence[Mark], block: str, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
-    for key, first, last in marks:
-        if key[0] == "<":  # two places that count as one occurrence: half the weight stands on each
-            yield Occurrence(block, key, *spans[first], 0.5)
-            yield Occurrence(block, key, *spans[last], 0.5)
-        else:
-            yield Occurrence(block, key, spans[first][0], spans[last][1])
+def _lexicon_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
+    for block, marks in (("lexicon", analysis.marks), ("context", analysis.crosses)):
+        for key, first, last in marks:
+            if key[0] == "<":
+                yield from _group_occurrences(block, key, analysis, spans)
+            else:
+                yield Occurrence(block, key, spans[first][0], spans[last][1])
+    for key in analysis.presence:
+        yield from _group_occurrences("presence", key, analysis, spans)
+
+
+def _group_occurrences(
+    block: str, key: str, analysis: Analysis, spans: Sequence[tuple[int, int]]
+) -> Iterator[Occurrence]:
+    """One occurrence of several entity groups together: an equal share of it stands on each one's first mention."""
+    groups = _GROUP.findall(key)
+    for group in groups:
+        first, last = analysis.groups[group]
+        yield Occurrence(block, key, spans[first][0], spans[last][1], 1 / len(groups))
+
+
+def _pairs(groups: frozenset[str]) -> list[str]:
+    ordered = sorted(groups)
+    return [f"<{one}>+<{other}>" for n, one in enumerate(ordered) for other in ordered[n + 1 :]]

@@ -118,6 +118,6 @@ def kind(feature: str) -> str:
         group, _, scope = cue.partition("/")
         beside = " and ".join(part.strip("<>") for part in context.split("&"))
         return f"cue {group.strip('{}')}" + (f", {scope}" if scope else "") + (f" beside {beside}" if beside else "")
-    if feature.startswith("<") and "+" in feature:
-        return " with ".join(part.strip("<>") for part in feature.split("+"))
+    if feature.startswith("<"):
+        return " with ".join(part.strip("<>") for part in re.split("[+&]", feature))
     return feature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,6 +73,9 @@ class Schema:
                 )
             if len(self.stances) < 2 or len(set(self.stances)) != len(self.stances):
                 raise LabelError(f"schema: stances must be two or more distinct names, got {list(self.stances)}")
+        for group in (*self.entities, *self.cues):
+            if not re.fullmatch(r"[\w-]+", group):
+                raise LabelError(f"schema: a group's name must be letters, digits, _ and -, got {group!r}")
         for output in (*self.topics, *self.targets):
             expected = self.stances if output in self.targets else ("present",)
             for key in (*output.rates, *output.keywords):

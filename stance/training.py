@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Ints = NDArray[np.int64]
+BLOCK_WEIGHTS = {"presence": 2.0}
+"""How much a block's values count against the others' 1: who is in a sentence says much, in few features."""
 Progress = Callable[[str], None]
 TOPIC_CLASSES: tuple[str, ...] = ("absent", "present")
 
@@ -174,9 +176,10 @@ def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Optio
         "char": (spelled @ grams, gram_names),
         "lexicon": _counted([[mark.key for mark in analysis.marks] for analysis in analyses]),
         "context": _counted([[mark.key for mark in analysis.crosses] for analysis in analyses]),
+        "presence": _counted([analysis.presence for analysis in analyses]),
     }
     minimum = {"word": options.word_min_count, "char": options.char_min_count}
-    return {block: _block(*counts[block], minimum.get(block, 1)) for block in BLOCKS}
+    return {b: _block(*counts[b], minimum.get(b, 1), BLOCK_WEIGHTS.get(b, 1.0)) for b in BLOCKS}
 
 
 def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
@@ -191,14 +194,14 @@ def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
     return matrix, list(index)
 
 
-def _block(counts: csr_matrix, names: list[str], minimum: int) -> Block:
+def _block(counts: csr_matrix, names: list[str], minimum: int, weight: float) -> Block:
     from scipy.sparse import diags
 
     totals = np.asarray(counts.sum(axis=1)).ravel()
     seen = counts.getnnz(axis=0)
     kept = np.array([i for i in sorted(range(len(names)), key=names.__getitem__) if seen[i] >= minimum], dtype=np.int64)
     idf = np.log((1 + counts.shape[0]) / (1 + seen[kept])) + 1
-    scales = idf / (float((idf * seen[kept]).sum() / seen[kept].sum()) if kept.size else 1.0)
+    scales = weight * idf / (float((idf * seen[kept]).sum() / seen[kept].sum()) if kept.size else 1.0)
     matrix = diags(1 / np.sqrt(np.maximum(totals, 1))) @ counts[:, kept] @ diags(scales)
     return Block(tuple(names[i] for i in kept), scales, matrix.tocsr())
 

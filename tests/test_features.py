@@ -98,6 +98,11 @@ def test_a_cue_counts_once_more_where_all_of_an_outputs_groups_occur(featurizer:
     assert one.crosses == []
 
 
+def test_presence_counts_a_group_once_however_often_it_is_named(featurizer: Featurizer) -> None:
+    analysis = featurizer.analyse("Westland, Westland and Eastland")
+    assert analysis.presence == ["<west>", "<east>", "<east>&<west>"]
+
+
 def test_one_entity_group_leaves_the_gate_shut(featurizer: Featurizer) -> None:
     assert not gate_open(SCHEMA.topics[0], featurizer.analyse("Westland wrote to itself").groups)
 

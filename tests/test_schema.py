@@ -59,6 +59,7 @@ def test_the_shipped_schema_loads() -> None:
         ("[entities]", "[entitys]", "unknown key 'entitys'; did you mean 'entities'"),
         ('east = ["Eastland"]', 'east = "Eastland"', "entities.east must be a list of strings"),
         ('east = ["Eastland"]', "east = [", "expected TOML"),
+        ('warm = ["friendly"]', '"w>m" = ["x"]\nwarm = ["friendly"]', "digits, _ and -, got 'w>m'"),
     ],
 )
 def test_a_schema_that_does_not_fit_says_what_is_wrong(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -1,21 +1,21 @@
-"""``python -m benchmarks [domain|speed ...]``: measure, write records, and make README.md from them."""
+"""``python -m benchmarks [dataset|domain|speed ...]``: measure, write records, and make README.md from them."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import domain, speed
+from benchmarks import dataset, domain, speed
 from benchmarks.record import RESULTS, Record
 from stance.jsonl import write_text
 
-TABLES = {"domain": domain.table, "speed": speed.table}
+TABLES = {"dataset": dataset.table, "domain": domain.table, "speed": speed.table}
 
 
 def main() -> None:
     """Run the suites named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suites", nargs="*", default=sorted(TABLES), help="domain, speed; all if left out")
+    parser.add_argument("suites", nargs="*", default=sorted(TABLES), help="dataset, domain, speed; all if left out")
     parser.add_argument("--model", default="default", help="a model folder or the name of a shipped model")
     parser.add_argument("--articles", type=Path, help="your copies of the published articles, for domain")
     parser.add_argument("--real", type=Path, help="a TSV of other real sentences, for domain")
@@ -23,13 +23,19 @@ def main() -> None:
     for suite in given.suites:
         if suite not in TABLES:
             parser.error(f"unknown suite {suite!r}: expected {' or '.join(sorted(TABLES))}")
-        record = (
-            domain.run(given.model, articles=given.articles, real=given.real)
-            if suite == "domain"
-            else speed.run(given.model)
-        )
+        record = _run(suite, given)
         print(f"{record.write()}\n{TABLES[suite](record)}\n")
+        if suite == "dataset":
+            dataset.write_card(record)
     write_page()
+
+
+def _run(suite: str, given: argparse.Namespace) -> Record:
+    if suite == "dataset":
+        return dataset.run(articles=given.articles, real=given.real)
+    if suite == "domain":
+        return domain.run(given.model, articles=given.articles, real=given.real)
+    return speed.run(given.model)
 
 
 def write_page() -> None:

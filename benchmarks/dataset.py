@@ -141,10 +141,11 @@ def table(record: Record) -> str:
     counts = found["counts"]
     lines = ["| | train | dev | test | all |", "|---|---|---|---|---|"]
     for name in ("articles", "sentences"):
-        values = counts[name]
-        lines.append(f"| {name} | {' | '.join(f'{values[s]:,}' for s in SPLITS)} | {sum(values.values()):,} |")
+        sizes = [*counts[name].values(), sum(counts[name].values())]
+        lines.append(f"| {name} | {' | '.join(f'{size:,}' for size in sizes)} |")
     for label in counts["labels"]["all"]:
-        lines.append(f"| {label} | {' | '.join(f'{counts["labels"][s][label]:,}' for s in (*SPLITS, 'all'))} |")
+        values = [counts["labels"][split][label] for split in (*SPLITS, "all")]
+        lines.append(f"| {label} | {' | '.join(f'{value:,}' for value in values)} |")
     words = counts["words"]
     lines += [
         "",

@@ -72,9 +72,9 @@ def test_no_two_words_open_more_than_one_sentence_in_seventy() -> None:
     assert count <= 0.015 * len(SENTENCES), opening
 
 
-def test_most_three_word_runs_occur_once() -> None:
+def test_three_in_four_three_word_runs_are_distinct() -> None:
     runs = [run for sentence in SENTENCES for run in grams(sentence.text, 3)]
-    assert len(set(runs)) / len(runs) > 0.8
+    assert len(set(runs)) / len(runs) > 0.75
 
 
 def test_sentences_have_five_to_forty_five_words_and_differ_in_length() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from stance.errors import OptionError
 from stance.features import BLOCKS, Featurizer, bigrams
 from stance.jsonl import PathLike
-from stance.linear import Floats, Heads, scaled_sums, segment_sums, sigmoid, softmax
+from stance.linear import Floats, Heads, root_scale, segment_sums, sigmoid, softmax
 from stance.model import Model, columns_of, decide
 from stance.model_folder import save_model
 from stance.records import (
@@ -60,7 +60,7 @@ class Classifier:
         self._spellings = _Spellings(self._featurizer, model.heads)
 
     def __repr__(self) -> str:
-        features = sum(len(table.keys) for table in self._heads.tables.values())
+        features = self._heads.unknown
         return (
             f"Classifier(topics={list(self.schema.topic_names)}, targets={list(self.schema.target_names)}, "
             f"features={features})"
@@ -149,8 +149,7 @@ class Classifier:
         width = len(self.columns)
         weights = np.zeros((len(occurrences), width))
         for i, occurrence in enumerate(occurrences):
-            table = self._heads.tables[occurrence.block]
-            row = table.rows[table.index.get(occurrence.key, -1)]
+            row = self._heads.rows[self._heads.index[occurrence.block].get(occurrence.key, self._heads.unknown)]
             weights[i] = row * (occurrence.share / np.sqrt(counts[occurrence.block]))
         bias = self._heads.bias
         logits = bias + weights.sum(axis=0)
@@ -180,27 +179,26 @@ class Classifier:
 
     def _logits(self, texts: Sequence[str]) -> Floats:
         analyses = [self._featurizer.analyse(text) for text in texts]
-        word = self._heads.tables["word"]
-        unknown = repeat(len(word.keys))
-        word_ids: list[int] = []
-        word_lengths: list[int] = []
+        word, lexicon, context, presence = (
+            self._heads.index[b].get for b in ("word", "lexicon", "context", "presence")
+        )
+        unknown = repeat(self._heads.unknown)
+        rows: list[int] = []
+        lengths: list[int] = []
         # map() over dict.get keeps these loops in C: they are most of a batch's work.
-        for analysis in analyses:
-            units = analysis.units
-            word_ids.extend(map(word.index.get, units, unknown))
-            word_ids.extend(map(word.index.get, bigrams(units), unknown))
-            word_lengths.append(max(2 * len(units) - 1, 0))
-        logits = self._heads.bias + scaled_sums(word.rows, word_ids, word_lengths)
-        logits += self._known_spellings().sums([analysis.words for analysis in analyses])
-        logits += self._key_sums("lexicon", [[mark[0] for mark in analysis.marks] for analysis in analyses])
-        logits += self._key_sums("context", [[mark[0] for mark in analysis.crosses] for analysis in analyses])
-        logits += self._key_sums("presence", [analysis.presence for analysis in analyses])
+        for found in analyses:
+            rows.extend(map(word, found.units, unknown))
+            rows.extend(map(word, bigrams(found.units), unknown))
+            rows += [lexicon(mark[0], self._heads.unknown) for mark in found.marks]
+            rows += [context(mark[0], self._heads.unknown) for mark in found.crosses]
+            rows.extend(map(presence, found.presence, unknown))
+            words = max(2 * len(found.units) - 1, 0)
+            lengths += (words, len(found.marks), len(found.crosses), len(found.presence))
+        counts = np.array(lengths, dtype=np.int64)
+        sums = segment_sums(self._heads.rows, rows, counts) * root_scale(counts)
+        logits: Floats = self._heads.bias + sums.reshape(len(texts), 4, sums.shape[1]).sum(axis=1)
+        logits += self._known_spellings().sums([found.words for found in analyses])
         return logits
-
-    def _key_sums(self, block: str, keys: Sequence[Sequence[str]]) -> Floats:
-        table = self._heads.tables[block]
-        ids = list(map(table.index.get, chain.from_iterable(keys), repeat(len(table.keys))))
-        return scaled_sums(table.rows, ids, [len(found) for found in keys])
 
     def _known_spellings(self) -> _Spellings:
         """The word cache, a new one where it has grown past its bound; a thread keeps the one it was given."""
@@ -212,9 +210,12 @@ class Classifier:
         topics = len(self.schema.topics)
         size = len(self.schema.stances)
         targets = len(self.schema.targets)
-        by_target = logits[:, topics:].reshape(len(logits), targets, size)
-        stances = softmax(by_target) if by_target.size else by_target
-        return np.hstack([sigmoid(logits[:, :topics]), stances.reshape(len(logits), targets * size)])
+        probabilities = np.empty_like(logits)
+        probabilities[:, :topics] = sigmoid(logits[:, :topics])
+        if targets:
+            by_target = logits[:, topics:].reshape(len(logits), targets, size)
+            probabilities[:, topics:] = softmax(by_target).reshape(len(logits), targets * size)
+        return probabilities
 
     def _bars(self, min_precision: float | None) -> dict[str, float]:
         if min_precision is None:
@@ -228,18 +229,20 @@ class Classifier:
         for i, text in enumerate(texts):
             if not text.strip():
                 probabilities[i] = self._blank
-        topics, size = len(self.schema.topics), len(self.schema.stances)
-        bars_of = [bars.get(column.key, 0.0) for column in self.columns]
-        confident = probabilities >= bars_of
-        present = (probabilities[:, :topics] >= self._thresholds[:topics]) & confident[:, :topics]
-        chosen = []
-        for at in range(topics, len(self.columns), size):
-            numbers = decide(probabilities[:, at : at + size], self.schema.stances, self._thresholds[at : at + size])
-            sure = confident[np.arange(len(texts)), at + numbers]
-            chosen.append([self.schema.stances[k] if ok else None for k, ok in zip(numbers, sure, strict=True)])
-        by_text = zip(*chosen, strict=True) if chosen else repeat((), len(texts))
-        rows = zip(texts, probabilities.tolist(), present.tolist(), by_text, strict=True)
-        return [self._prediction(text, row, has, stances, target) for text, row, has, stances in rows]
+        topics, size, targets = len(self.schema.topics), len(self.schema.stances), len(self.schema.targets)
+        present = probabilities[:, :topics] >= self._thresholds[:topics]
+        by_target = probabilities[:, topics:].reshape(len(texts), targets, size)
+        numbers = decide(by_target, self.schema.stances, self._thresholds[topics:].reshape(targets, size))
+        names: list[tuple[str | None, ...]] = [tuple(self.schema.stances[k] for k in row) for row in numbers.tolist()]
+        if bars:
+            sure = probabilities >= [bars[column.key] for column in self.columns]
+            present &= sure[:, :topics]
+            kept = np.take_along_axis(sure[:, topics:].reshape(by_target.shape), numbers[:, :, None], axis=2)[:, :, 0]
+            names = [
+                tuple(n if ok else None for n, ok in zip(*both, strict=True)) for both in zip(names, kept, strict=True)
+            ]
+        rows = zip(texts, probabilities.tolist(), present.tolist(), names, strict=True)
+        return [self._prediction(text, row, has, chosen, target) for text, row, has, chosen in rows]
 
     def _prediction(
         self, text: str, row: list[float], present: list[bool], chosen: Sequence[str | None], target: str | None
@@ -267,10 +270,9 @@ class _Spellings(dict[str, int]):
     def __init__(self, featurizer: Featurizer, heads: Heads) -> None:
         super().__init__()
         self._featurizer = featurizer
-        self._table = heads.tables["char"]
+        self._weights, self._index = heads.rows, heads.index["char"]
         self._lock = threading.Lock()
-        self.rows = np.zeros((1024, self._table.rows.shape[1]))
-        self.sizes = np.zeros(1024)
+        self.rows = np.zeros((1024, heads.rows.shape[1] + 1))  # the last column counts the n-grams
 
     def __missing__(self, word: str) -> int:
         with self._lock:
@@ -278,21 +280,20 @@ class _Spellings(dict[str, int]):
                 return self[word]
             slot = len(self)
             if slot == len(self.rows):  # readers keep the array they hold; what it holds stays true
-                self.rows, self.sizes = np.vstack([self.rows] * 2), np.hstack([self.sizes] * 2)
+                self.rows = np.vstack([self.rows] * 2)
             grams = self._featurizer.char_ngrams(word)
-            known = [i for gram in grams if (i := self._table.index.get(gram)) is not None]
-            self.rows[slot] = self._table.rows[known].sum(axis=0)
-            self.sizes[slot] = len(grams)
+            known = [i for gram in grams if (i := self._index.get(gram)) is not None]
+            self.rows[slot, :-1] = self._weights[known].sum(axis=0)
+            self.rows[slot, -1] = len(grams)
             self[word] = slot  # published last
             return slot
 
     def sums(self, texts: Sequence[Sequence[str]]) -> Floats:
         """Sums over each text's words, over the root of its n-grams' number: shape (texts, columns)."""
         slots = list(map(self.__getitem__, chain.from_iterable(texts)))
-        lengths = [len(found) for found in texts]
-        sums = segment_sums(self.rows, slots, lengths)
-        sizes = segment_sums(self.sizes[:, None], slots, lengths)
-        return sums / np.sqrt(np.maximum(sizes, 1))
+        sums = segment_sums(self.rows, slots, np.array([len(found) for found in texts], dtype=np.int64))
+        scaled: Floats = sums[:, :-1] / np.sqrt(np.maximum(sums[:, -1:], 1))
+        return scaled
 
 
 def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:

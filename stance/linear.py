@@ -8,62 +8,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One block's features: ``keys[i]`` has weights ``rows[i]``, one column an output column.
-
-    ``rows`` has shape (features + 1, columns); the last row is zero and stands for any unknown feature.
-    """
-
-    keys: tuple[str, ...]
-    rows: Floats
-    index: dict[str, int]
-
-    @classmethod
-    def build(cls, keys: tuple[str, ...], weights: Floats) -> Table:
-        """Make the table from ``weights`` of shape (features, columns)."""
-        rows = np.ascontiguousarray(np.vstack([weights, np.zeros((1, weights.shape[1]))]))
-        return cls(keys, rows, dict(zip(keys, range(len(keys)), strict=True)))
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """All outputs' linear scores: the bias and one table a block, a column an output column.
+    """All outputs' linear scores: the bias, and one row of weights a feature, a column an output column.
 
     Attributes:
-        tables: block name -> table.
+        keys: block name -> its features' keys, in the order of their rows.
+        rows: (features + 1, columns), block after block; the last row is zero and stands for any unknown feature.
         bias: (columns,).
+        index: block name -> key -> row number.
     """
 
-    tables: dict[str, Table]
+    keys: dict[str, tuple[str, ...]]
+    rows: Floats
     bias: Floats
+    index: dict[str, dict[str, int]]
+
+    @classmethod
+    def build(cls, keys: dict[str, tuple[str, ...]], weights: Floats, bias: Floats) -> Heads:
+        """Make the heads from ``weights`` of shape (features of all blocks, columns)."""
+        rows = np.vstack([weights, np.zeros((1, weights.shape[1]))])
+        index, start = {}, 0
+        for block, names in keys.items():
+            index[block] = dict(zip(names, range(start, start + len(names)), strict=True))
+            start += len(names)
+        return cls(keys, np.ascontiguousarray(rows), bias, index)
+
+    @property
+    def unknown(self) -> int:
+        """The row of features that training did not see."""
+        return len(self.rows) - 1
 
 
-def segment_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats:
+def segment_sums(rows: Floats, indices: list[int], lengths: Ints) -> Floats:
     """Sum ``rows[indices]`` over consecutive segments of the given lengths: shape (segments, columns).
 
     Each segment is summed by itself, so that a text's score never depends on its neighbours in a batch.
+
+    Args:
+        rows: (features, columns).
+        indices: row numbers, as many as the lengths add up to.
+        lengths: (segments,).
     """
-    counts = np.asarray(lengths, dtype=np.int64)
-    sums = np.zeros((len(lengths), rows.shape[1]))
-    if indices:
-        filled = counts > 0
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])[filled]
-        sums[filled] = np.add.reduceat(rows[np.asarray(indices)], starts, axis=0)
+    starts = np.zeros(len(lengths), dtype=np.int64)
+    np.cumsum(lengths[:-1], out=starts[1:])
+    # reduceat gives an empty segment its neighbour's first row, and needs a row after the last: both are made good.
+    picked = rows.take([*indices, 0], axis=0)
+    sums: Floats = np.add.reduceat(picked, starts, axis=0) if len(lengths) else np.zeros((0, rows.shape[1]))
+    if len(lengths) and lengths[-1]:  # the row added at the end belongs to no segment
+        sums[-1] = np.add.reduceat(picked[starts[-1] : -1], [0], axis=0)[0]
+    sums[lengths == 0] = 0.0
     return sums
 
 
-def scaled_sums(rows: Floats, indices: list[int], lengths: list[int]) -> Floats:
-    """`segment_sums`, each over the root of its segment's length."""
-    return segment_sums(rows, indices, lengths) / np.sqrt(np.maximum(lengths, 1))[:, None]
+def root_scale(lengths: Ints) -> Floats:
+    """1 / sqrt(length) as a column; 1 where the length is 0."""
+    scale: Floats = 1.0 / np.sqrt(np.maximum(lengths, 1))
+    return scale[:, None]
 
 
 def sigmoid(logits: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
-    positive = 1.0 / (1.0 + np.exp(-np.abs(logits)))
-    return np.where(logits >= 0, positive, 1.0 - positive)
+    return 1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700)))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stance.linear import Floats, Heads
+from stance.linear import Floats, Heads, Ints
 from stance.options import Options
 from stance.schema import NEUTRAL, Schema
 
@@ -58,18 +57,19 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     )
 
 
-def decide(probabilities: Floats, stances: Sequence[str], thresholds: Sequence[float] | Floats) -> NDArray[np.int64]:
+def decide(probabilities: Floats, stances: Sequence[str], thresholds: Floats) -> Ints:
     """The stance furthest above its threshold, as a number; neutral, or else the likeliest, where none reaches its own.
 
     Args:
-        probabilities: (n, stances).
-        thresholds: one a stance; neutral's is not looked at.
+        probabilities: (..., stances).
+        thresholds: (..., stances), broadcast; neutral's is not looked at.
     """
-    others = [k for k, stance in enumerate(stances) if stance != NEUTRAL]
-    ratios = probabilities[:, others] / np.asarray(thresholds)[others]
-    best = np.asarray(others)[ratios.argmax(axis=1)]
-    rest = probabilities.argmax(axis=1) if NEUTRAL not in stances else np.full(len(best), list(stances).index(NEUTRAL))
-    return np.where(ratios.max(axis=1) >= 1, best, rest)
+    ratios = probabilities / thresholds
+    if NEUTRAL in stances:
+        ratios[..., stances.index(NEUTRAL)] = 0.0
+    reached = ratios.max(axis=-1) >= 1
+    rest = stances.index(NEUTRAL) if NEUTRAL in stances else probabilities.argmax(axis=-1)
+    return np.where(reached, ratios.argmax(axis=-1), rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

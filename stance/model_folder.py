@@ -23,7 +23,7 @@ from safetensors import numpy as safetensors
 from stance.errors import ModelError, StanceError, did_you_mean
 from stance.features import BLOCKS
 from stance.jsonl import PathLike, dumps, sha256
-from stance.linear import Heads, Table
+from stance.linear import Heads
 from stance.model import Decision, Model, columns_of
 from stance.options import Options
 from stance.schema import Schema
@@ -128,9 +128,11 @@ def load_model(path: PathLike) -> Model:
 
 def _tensors(heads: Heads) -> dict[str, NDArray[Any]]:
     tensors: dict[str, NDArray[Any]] = {"bias": heads.bias.astype(np.float32)}
-    for block, table in heads.tables.items():
-        tensors[f"{block}.keys"] = np.frombuffer("\n".join(table.keys).encode(), dtype=np.uint8)
-        tensors[f"{block}.weights"] = table.rows[:-1].astype(np.float16)
+    start = 0
+    for block, keys in heads.keys.items():
+        tensors[f"{block}.keys"] = np.frombuffer("\n".join(keys).encode(), dtype=np.uint8)
+        tensors[f"{block}.weights"] = heads.rows[start : start + len(keys)].astype(np.float16)
+        start += len(keys)
     return tensors
 
 
@@ -138,20 +140,21 @@ def _heads(tensors: Mapping[str, NDArray[Any]], outputs: int) -> Heads:
     expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
-    tables = {}
+    keys: dict[str, tuple[str, ...]] = {}
+    weights = []
     for block in BLOCKS:
         text = tensors[f"{block}.keys"].tobytes().decode("utf-8")
-        keys = tuple(text.split("\n")) if text else ()
-        weights = tensors[f"{block}.weights"]
-        if weights.shape != (len(keys), outputs) or len(set(keys)) != len(keys):
-            raise ModelError(f"{block}: {len(keys)} keys do not fit weights of shape {weights.shape}")
-        tables[block] = Table.build(keys, weights.astype(np.float64))
+        keys[block] = tuple(text.split("\n")) if text else ()
+        weights.append(tensors[f"{block}.weights"])
+        if weights[-1].shape != (len(keys[block]), outputs) or len(set(keys[block])) != len(keys[block]):
+            raise ModelError(f"{block}: {len(keys[block])} keys do not fit weights of shape {weights[-1].shape}")
     bias = tensors["bias"].astype(np.float64)
     if bias.shape != (outputs,):
         raise ModelError(f"expected {outputs} biases, got shape {bias.shape}")
-    if not all(np.isfinite(array).all() for array in (bias, *(table.rows for table in tables.values()))):
+    heads = Heads.build(keys, np.vstack(weights).astype(np.float64), bias)
+    if not (np.isfinite(bias).all() and np.isfinite(heads.rows).all()):
         raise ModelError("a weight is not a finite number")
-    return Heads(tables, bias)
+    return heads
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

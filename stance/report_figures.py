@@ -208,7 +208,7 @@ def print_model(screen: Screen, model: Model, place: str) -> None:
         ("default target", model.schema.default_target or "none"),
         ("trained on", f"{seen.get('sentences', '?')} sentences of {seen.get('articles', '?')} articles"),
         ("data fingerprint", str(seen.get("fingerprint", "?"))),
-        ("features", f"{sum(len(table.keys) for table in model.heads.tables.values()):,}"),
+        ("features", f"{sum(len(keys) for keys in model.heads.keys.values()):,}"),
         ("options", ", ".join(f"{name} {value}" for name, value in model.options.to_dict().items())),
         ("versions", ", ".join(f"{name} {value}" for name, value in seen.get("versions", {}).items())),
     )

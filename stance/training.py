@@ -19,7 +19,7 @@ from stance.errors import LabelError, MissingExtraError
 from stance.features import BLOCKS, Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
 from stance.labels import infer_schema, read_rows
-from stance.linear import Floats, Heads, Table, softmax
+from stance.linear import Floats, Heads, softmax
 from stance.metrics import best_threshold, precision_curve, score
 from stance.model import Column, Decision, Model, decide
 from stance.model_folder import DEFAULT_MODEL, load_model
@@ -278,9 +278,8 @@ def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decisio
     """Out-of-fold F1 of a topic, macro-F1 of a target's stances; thresholds were set on the same sentences."""
     if head.is_topic:
         return round(score(head.labels == 1, probabilities[:, 1] >= decisions[head.name].threshold).f1, 4)
-    found = decide(
-        probabilities, head.classes, [decisions[f"{head.output.name}:{name}"].threshold for name in head.classes]
-    )
+    thresholds = np.array([decisions[f"{head.output.name}:{name}"].threshold for name in head.classes])
+    found = decide(probabilities, head.classes, thresholds)
     scores = [score(head.labels == c, found == c).f1 for c in np.union1d(head.labels, found)]
     return round(float(np.mean(scores)), 4)
 
@@ -336,14 +335,14 @@ def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
             continue
         truth = head.labels == number
         column = Column(head.output.name) if topic else Column(head.output.name, name)
-        threshold = 0.0 if name == NEUTRAL else best_threshold(truth, probabilities[:, number], head.weights)
+        threshold = 1.0 if name == NEUTRAL else best_threshold(truth, probabilities[:, number], head.weights)
         curve = precision_curve(truth, probabilities[:, number], head.weights)
         decisions[column.key] = Decision(threshold=threshold, curve=curve)
     return decisions
 
 
 def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
-    """Fold scales and calibration into one table a block, rounded to the half precision that is saved."""
+    """Fold scales and calibration into one row a feature, rounded to the half precision that is saved."""
     coefficients, bias = [], []
     for head in fitted:
         weights, intercepts = head.coefficients, head.intercepts
@@ -352,13 +351,10 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
         coefficients.append(weights)
         bias.append(intercepts)
     stacked = np.vstack(coefficients).T
-    tables, start = {}, 0
-    for block in BLOCKS:
-        keys = blocks[block].keys
-        rows = stacked[start : start + len(keys)] * blocks[block].scales[:, None]
-        start += len(keys)
-        tables[block] = Table.build(keys, rows.astype(np.float16).astype(np.float64))
-    return Heads(tables, np.concatenate(bias).astype(np.float32).astype(np.float64))
+    scales = np.concatenate([blocks[block].scales for block in BLOCKS])
+    weights = (stacked * scales[:, None]).astype(np.float16).astype(np.float64)
+    keys = {block: blocks[block].keys for block in BLOCKS}
+    return Heads.build(keys, weights, np.concatenate(bias).astype(np.float32).astype(np.float64))
 
 
 def _provenance(

@@ -177,7 +177,7 @@ def split_labels(
     ] = 0,
     shares: Annotated[
         str, typer.Option("--shares", metavar="NAME=SHARE,...", help="How much of the sentences each part gets.")
-    ] = "train=0.7,dev=0.1,test=0.2",
+    ] = "train=0.8,dev=0.07,test=0.13",
 ) -> None:
     """Build the train, dev and test parts from articles and labels.
 
@@ -203,7 +203,7 @@ def _shares(text: str) -> list[tuple[str, float]]:
     try:
         return [(name.strip(), float(share)) for name, share in (part.split("=") for part in text.split(","))]
     except ValueError:
-        raise OptionError(f"--shares must look like train=0.7,dev=0.1,test=0.2, got {text!r}") from None
+        raise OptionError(f"--shares must look like train=0.8,dev=0.07,test=0.13, got {text!r}") from None
 
 
 def _gold_table(gold: Mapping[str, Sequence[LabelledSentence]], schema: Schema) -> Table:

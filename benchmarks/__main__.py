@@ -25,8 +25,6 @@ def main() -> None:
             parser.error(f"unknown suite {suite!r}: expected {' or '.join(sorted(TABLES))}")
         record = _run(suite, given)
         print(f"{record.write()}\n{TABLES[suite](record)}\n")
-        if suite == "dataset":
-            dataset.write_card(record)
     write_page()
 
 
@@ -39,7 +37,7 @@ def _run(suite: str, given: argparse.Namespace) -> Record:
 
 
 def write_page() -> None:
-    """Make ``benchmarks/README.md`` from the records."""
+    """Make ``benchmarks/README.md``, and the figures on the project's README, from the records."""
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks` from the records in `results/`; not to be edited.", ""]
     for suite, table in TABLES.items():
         path = RESULTS / f"{suite}.json"
@@ -49,6 +47,22 @@ def write_page() -> None:
             lines += [f"## {suite}", "", table(record), ""]
             lines += [f"{record.date}, commit {record.commit}, {record.machine}; {versions}.", ""]
     write_text(Path(__file__).parent / "README.md", "\n".join(lines))
+    path = RESULTS / "dataset.json"
+    if path.exists():
+        record = Record.read(path)
+        dataset.plots(record, dataset.LABELS / "plots")
+        pictures = "![Learning curve](plots/learning_curve.svg)\n![Registers](plots/registers.svg)"
+        between(dataset.LABELS / "README.md", f"{dataset.table(record)}\n\n{pictures}")
+    path = RESULTS / "domain.json"
+    if path.exists():
+        between(Path(__file__).parent.parent / "README.md", domain.table(Record.read(path)))
+
+
+def between(page: Path, figures: str) -> None:
+    """Put figures between the page's markers."""
+    start, end = "<!-- figures: start -->", "<!-- figures: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    write_text(page, f"{before}{start}\n\n{figures}\n\n{end}{rest.partition(end)[2]}")
 
 
 if __name__ == "__main__":

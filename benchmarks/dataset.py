@@ -234,21 +234,6 @@ def _saved(figure: Any, path: Path) -> Path:
     return path
 
 
-CARD_START, CARD_END = "<!-- figures: start -->", "<!-- figures: end -->"
-
-
-def write_card(record: Record) -> None:
-    """Put the tables between the card's markers and the plots beside it."""
-    card = LABELS / "README.md"
-    plots(record, LABELS / "plots")
-    before, _, rest = card.read_text(encoding="utf-8").partition(CARD_START)
-    _, _, after = rest.partition(CARD_END)
-    figures = (
-        f"\n\n{table(record)}\n\n![Learning curve](plots/learning_curve.svg)\n![Registers](plots/registers.svg)\n\n"
-    )
-    card.write_text(before + CARD_START + figures + CARD_END + after, encoding="utf-8")
-
-
 def suspicious(count: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """The train and dev rows whose labels the out-of-fold model doubts most, for a person to read.
 

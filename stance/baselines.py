@@ -86,7 +86,7 @@ class Keywords:
         stances = np.full((len(texts), len(self._schema.targets)), self._rest, dtype=np.int64)
         for i, text in enumerate(texts):
             analysis = self._featurizer.analyse(text)
-            cues = [mark.key for mark in analysis.marks]
+            cues = [cue.key for cue in analysis.cues]
             for j, topic in enumerate(self._schema.topics):
                 topics[i, j] = _votes(topic, "present", cues, analysis.groups) > 0
             for j, target in enumerate(self._schema.targets):

@@ -179,8 +179,8 @@ class Classifier:
 
     def _logits(self, texts: Sequence[str]) -> Floats:
         analyses = [self._featurizer.analyse(text) for text in texts]
-        word, lexicon, context, presence = (
-            self._heads.index[b].get for b in ("word", "lexicon", "context", "presence")
+        word, lexicon, context, present = (
+            self._heads.index[block].get for block in ("word", "lexicon", "context", "presence")
         )
         unknown = repeat(self._heads.unknown)
         rows: list[int] = []
@@ -189,11 +189,11 @@ class Classifier:
         for found in analyses:
             rows.extend(map(word, found.units, unknown))
             rows.extend(map(word, bigrams(found.units), unknown))
-            rows += [lexicon(mark[0], self._heads.unknown) for mark in found.marks]
-            rows += [context(mark[0], self._heads.unknown) for mark in found.crosses]
-            rows.extend(map(presence, found.presence, unknown))
-            words = max(2 * len(found.units) - 1, 0)
-            lengths += (words, len(found.marks), len(found.crosses), len(found.presence))
+            marks, crosses, presence = found.lexicon_keys(), found.context_keys(), found.company.presence
+            rows.extend(map(lexicon, marks, unknown))
+            rows.extend(map(context, crosses, unknown))
+            rows.extend(map(present, presence, unknown))
+            lengths += (max(2 * len(found.units) - 1, 0), len(marks), len(crosses), len(presence))
         counts = np.array(lengths, dtype=np.int64)
         sums = segment_sums(self._heads.rows, rows, counts) * root_scale(counts)
         logits: Floats = self._heads.bias + sums.reshape(len(texts), 4, sums.shape[1]).sum(axis=1)

@@ -62,6 +62,21 @@ class Mark(NamedTuple):
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What follows from which entity groups a text names: feature keys.
+
+    Attributes:
+        contexts: the schema's sets of groups that occur whole.
+        pairs: any two groups, by name.
+        presence: the groups, and the contexts of more than one group.
+    """
+
+    contexts: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    presence: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Analysis:
     """One text seen through the lexicon; not to be changed.
@@ -70,19 +85,25 @@ class Analysis:
         words: normalised words, in order.
         units: words with entity aliases replaced by their group's token.
         aliases: (first word, number of words) of each alias replaced, in order.
-        marks: lexicon occurrences.
-        crosses: the cues among them, once for each set of entity groups that all occur.
+        cues: lexicon occurrences.
         groups: entity group -> (first, last) word of its first mention.
-        presence: keys of the groups and of the sets of groups that occur.
+        company: what follows from which groups occur.
     """
 
     words: list[str]
     units: list[str]
     aliases: list[tuple[int, int]]
-    marks: list[Mark]
-    crosses: list[Mark]
+    cues: list[Mark]
     groups: dict[str, tuple[int, int]]
-    presence: list[str]
+    company: Company
+
+    def lexicon_keys(self) -> list[str]:
+        """Keys of the lexicon block: cues, and pairs of groups."""
+        return [*(cue[0] for cue in self.cues), *self.company.pairs]
+
+    def context_keys(self) -> list[str]:
+        """Keys of the context block: every cue, once for each set of groups that occurs whole."""
+        return [f"{cue[0]} {context}" for context in self.company.contexts for cue in self.cues]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +126,8 @@ class Featurizer:
         self._special = Cache(self._lexicon.entry)
         self._chars: Cache[str, tuple[str, ...]] = Cache(lambda word: _char_ngrams(word, sizes))
         alternatives = dict.fromkeys(a for output in (*schema.topics, *schema.targets) for a in output.entities)
-        self._contexts = [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
-        self._pairs = Cache(_pairs)
+        contexts = [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
+        self._companies: Cache[tuple[str, ...], Company] = Cache(lambda groups: _company(groups, contexts))
 
     def analyse(self, text: str) -> Analysis:
         """Words, units, lexicon marks and entity groups of one text; linear in its length."""
@@ -115,14 +136,10 @@ class Featurizer:
         special = self._special
         entries = [(i, entry) for i, word in enumerate(found) if (entry := special[word])]
         if not entries:
-            return Analysis(found, found, [], [], [], {}, [])
+            return Analysis(found, found, [], [], {}, _ALONE)
         units, aliases, groups = _collapse(found, entries)
-        marks = self._marks(lowered, found, entries)
-        contexts = [context for context, needed in self._contexts if needed <= groups.keys()]
-        crosses = [Mark(f"{cue} {context}", first, last) for context in contexts for cue, first, last in marks]
-        marks += [Mark(pair, 0, 0) for pair in self._pairs[frozenset(groups)]]
-        presence = [*map("<{}>".format, groups), *(context for context in contexts if "&" in context)]
-        return Analysis(found, units, aliases, marks, crosses, groups, presence)
+        cues = self._cues(lowered, found, entries)
+        return Analysis(found, units, aliases, cues, groups, self._companies[tuple(groups)])
 
     def char_ngrams(self, word: str) -> tuple[str, ...]:
         """Character n-grams of one normalised word between boundary marks."""
@@ -142,7 +159,7 @@ class Featurizer:
             *_lexicon_occurrences(analysis, spans),
         ]
 
-    def _marks(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
+    def _cues(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
         cues: list[Mark] = []
         scopes: list[Mark] = []
         for i, entry in entries:
@@ -281,26 +298,25 @@ def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> I
 
 
 def _lexicon_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:
-    for block, marks in (("lexicon", analysis.marks), ("context", analysis.crosses)):
-        for key, first, last in marks:
-            if key[0] == "<":
-                yield from _group_occurrences(block, key, analysis, spans)
-            else:
-                yield Occurrence(block, key, spans[first][0], spans[last][1])
-    for key in analysis.presence:
-        yield from _group_occurrences("presence", key, analysis, spans)
+    for key, first, last in analysis.cues:
+        yield Occurrence("lexicon", key, spans[first][0], spans[last][1])
+        for context in analysis.company.contexts:
+            yield Occurrence("context", f"{key} {context}", spans[first][0], spans[last][1])
+    for block, keys in (("lexicon", analysis.company.pairs), ("presence", analysis.company.presence)):
+        for key in keys:  # groups together count as one: an equal share stands on each one's first mention
+            groups = _GROUP.findall(key)
+            for first, last in (analysis.groups[group] for group in groups):
+                yield Occurrence(block, key, spans[first][0], spans[last][1], 1 / len(groups))
 
 
-def _group_occurrences(
-    block: str, key: str, analysis: Analysis, spans: Sequence[tuple[int, int]]
-) -> Iterator[Occurrence]:
-    """One occurrence of several entity groups together: an equal share of it stands on each one's first mention."""
-    groups = _GROUP.findall(key)
-    for group in groups:
-        first, last = analysis.groups[group]
-        yield Occurrence(block, key, spans[first][0], spans[last][1], 1 / len(groups))
+_ALONE = Company()
 
 
-def _pairs(groups: frozenset[str]) -> list[str]:
+def _company(groups: tuple[str, ...], contexts: Sequence[tuple[str, frozenset[str]]]) -> Company:
     ordered = sorted(groups)
-    return [f"<{one}>+<{other}>" for n, one in enumerate(ordered) for other in ordered[n + 1 :]]
+    whole = tuple(context for context, needed in contexts if needed <= set(groups))
+    return Company(
+        contexts=whole,
+        pairs=tuple(f"<{one}>+<{other}>" for n, one in enumerate(ordered) for other in ordered[n + 1 :]),
+        presence=(*(f"<{group}>" for group in ordered), *(context for context in whole if "&" in context)),
+    )

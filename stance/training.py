@@ -174,9 +174,9 @@ def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Optio
     counts = {
         "word": _counted([[*analysis.units, *bigrams(analysis.units)] for analysis in analyses]),
         "char": (spelled @ grams, gram_names),
-        "lexicon": _counted([[mark.key for mark in analysis.marks] for analysis in analyses]),
-        "context": _counted([[mark.key for mark in analysis.crosses] for analysis in analyses]),
-        "presence": _counted([analysis.presence for analysis in analyses]),
+        "lexicon": _counted([analysis.lexicon_keys() for analysis in analyses]),
+        "context": _counted([analysis.context_keys() for analysis in analyses]),
+        "presence": _counted([analysis.company.presence for analysis in analyses]),
     }
     minimum = {"word": options.word_min_count, "char": options.char_min_count}
     return {b: _block(*counts[b], minimum.get(b, 1), BLOCK_WEIGHTS.get(b, 1.0)) for b in BLOCKS}

@@ -23,7 +23,7 @@ def featurizer() -> Featurizer:
 
 
 def keys(featurizer: Featurizer, text: str) -> list[str]:
-    return [mark.key for mark in featurizer.analyse(text).marks]
+    return featurizer.analyse(text).lexicon_keys()
 
 
 @given(st.text())
@@ -88,19 +88,19 @@ def test_a_turn_marks_what_came_before_it(featurizer: Featurizer) -> None:
 
 def test_two_entity_groups_make_a_pair_and_open_the_gate(featurizer: Featurizer) -> None:
     analysis = featurizer.analyse("Westland wrote to Eastland")
-    assert [mark.key for mark in analysis.marks] == ["<east>+<west>"]
+    assert analysis.lexicon_keys() == ["<east>+<west>"]
     assert gate_open(SCHEMA.topics[0], analysis.groups)
 
 
 def test_a_cue_counts_once_more_where_all_of_an_outputs_groups_occur(featurizer: Featurizer) -> None:
     both, one = featurizer.analyse("Westland and Eastland, friendly"), featurizer.analyse("Westland, friendly")
-    assert [mark.key for mark in both.crosses] == ["{warm} <east>&<west>"]
-    assert one.crosses == []
+    assert both.context_keys() == ["{warm} <east>&<west>"]
+    assert one.context_keys() == []
 
 
 def test_presence_counts_a_group_once_however_often_it_is_named(featurizer: Featurizer) -> None:
     analysis = featurizer.analyse("Westland, Westland and Eastland")
-    assert analysis.presence == ["<west>", "<east>", "<east>&<west>"]
+    assert analysis.company.presence == ("<east>", "<west>", "<east>&<west>")
 
 
 def test_one_entity_group_leaves_the_gate_shut(featurizer: Featurizer) -> None:

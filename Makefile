@@ -15,8 +15,8 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 run: install  ## train from the labels, then classify the articles of ARTICLES sentence by sentence
-	$(BIN)/stance train labels --out models/default
-	$(BIN)/stance classify $(ARTICLES)
+	$(BIN)/stance train labels --out build/model
+	$(BIN)/stance classify --model build/model $(ARTICLES)
 
 test: install
 	$(BIN)/python -m pytest

@@ -16,7 +16,7 @@ from typing import Any
 from stance.jsonl import write_text
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("stance", "numpy", "scipy", "scikit-learn", "safetensors")
+PACKAGES = ("stance-news", "numpy", "scipy", "scikit-learn", "safetensors")
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,16 @@ def classify(
 ) -> Prediction | list[Prediction]:
     """Topics and stances of one text, or of each of several in order, by the default model.
 
-    Arguments, result and errors are those of `Classifier.classify`.
+    Args:
+        texts: one string, or any iterable of strings. A blank string is neutral and without topics.
+        target: what ``Prediction.stance`` is toward; the model's default target if None.
+        min_precision: in (0, 1]; leave out topics, and give None for stances, whose precision at their probability was
+            below this on held-out sentences.
+
+    Raises:
+        TypeError: something else than a string; names its index.
+        LabelError: an unknown target.
+        OptionError: ``min_precision`` outside (0, 1].
     """
     return _default_model().classify(texts, target=target, min_precision=min_precision)
 

@@ -298,6 +298,10 @@ class _Spellings(dict[str, int]):
 
 def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
     """The texts in lists of at most ``size``; a `TypeError` names the index of anything that is not a string."""
+    if hasattr(texts, "columns"):
+        raise TypeError(
+            f"expected a str or an iterable of str, got {type(texts).__name__}: pass one column, df['text']"
+        )
     if isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
         raise TypeError(f"expected a str or an iterable of str, got {type(texts).__name__}")
     source = iter(texts)

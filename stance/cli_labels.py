@@ -140,7 +140,7 @@ app.command("merge")(cli_coders.merge_coders)
 @app.command("hydrate")
 def hydrate_labels(
     standoff: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Labels without text, such as labels/standoff/published.jsonl.")
+        Path, typer.Argument(metavar="FILE", help="Labels without text, such as labels/standoff/gold.jsonl.")
     ],
     articles: Annotated[Path, typer.Option("--articles", metavar="FOLDER", help="Your own copies of the articles.")],
     output: Annotated[
@@ -157,7 +157,7 @@ def hydrate_labels(
 
     \b
     Example:
-      stance labels hydrate labels/standoff/published.jsonl --articles ~/articles --output published.jsonl
+      stance labels hydrate labels/standoff/gold.jsonl --articles ~/articles --output published.jsonl
     """
     from stance.labels import write_rows
     from stance.standoff import hydrate

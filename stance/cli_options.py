@@ -65,15 +65,18 @@ def output_file(path: Path | None, *, mark: bool = False) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    path = path.resolve()  # a link is followed
+    plain = path.is_file() or not path.exists()  # a pipe or a device is written to, never replaced
+    staged = path.with_name(f".{path.name}.{os.getpid()}") if plain else path
     try:
         encoding = "utf-8-sig" if mark else "utf-8"
         with open(staged, "w", encoding=encoding, errors="backslashreplace", newline="\n") as file:
             yield file
-        os.replace(staged, path)
+        if plain:
+            os.replace(staged, path)
     finally:
-        staged.unlink(missing_ok=True)
+        if plain:
+            staged.unlink(missing_ok=True)
 
 
 def write_json(value: Any, output: Path | None) -> None:

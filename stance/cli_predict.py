@@ -182,6 +182,10 @@ def explain(
 
     if format is Format.csv:
         raise OptionError("explain: --format must be table or jsonl, got csv")
+    if not text.strip():
+        raise OptionError("explain: expected one sentence in quotation marks, got a blank one")
+    if " " not in text and text.endswith(_TEXT_SUFFIXES) and not os.path.isfile(text):
+        raise OptionError(f"explain takes one sentence, and there is no file {text}; for articles: stance classify")
     if os.path.isfile(text[:4096]):
         raise OptionError(f"explain takes one sentence, got the file {text}; for articles: stance classify --html")
     whole = read_stdin().strip() if text == STDIN else text

@@ -104,11 +104,13 @@ def train(
       stance train corrected.csv --out models/mine --seed 1
     """
     import stance
+    from stance.model_folder import check_replaceable
     from stance.report_figures import print_training
     from stance.terminal import Screen
 
     existing(labels, "labels (a folder or a .csv, .tsv, .jsonl or .parquet file)")
     parts = tuple(splits or ("train",))
+    check_replaceable(out)  # before the work, not after it
     old = _model_at(out)
     model = stance.train(labels, schema=schema, splits=parts, progress=tell, **(options or {}))
     model.save(out)
@@ -152,7 +154,7 @@ def evaluate(
     Examples:
       stance evaluate default labels
       stance evaluate models/mine labels --split dev --format json
-      stance evaluate default --standoff labels/standoff/published.jsonl --articles ~/articles
+      stance evaluate default --standoff labels/standoff/gold.jsonl --articles ~/articles
     """
     import stance
     from stance.report_figures import plain_json, print_evaluation

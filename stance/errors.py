@@ -35,7 +35,7 @@ class MissingExtraError(StanceError, ImportError):
     """A verb needs packages of an optional extra; the message names the pip command."""
 
     def __init__(self, what: str, extra: str, missing: str) -> None:
-        super().__init__(f"{what} needs the package {missing!r}: pip install 'stance[{extra}]'")
+        super().__init__(f"{what} needs the package {missing!r}: pip install 'stance-news[{extra}]'")
         self.extra = extra
         self.missing = missing
 

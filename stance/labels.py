@@ -199,6 +199,11 @@ def _check_columns(found: Iterable[SourceRow], schema: Schema) -> None:
         # Other columns are the user's own business, unless one is a known name misspelt: labels would go unread.
         if column not in known and not _ignored(str(column)) and (near := _like(str(column), known)):
             raise row.column_error(f"unknown column {column!r}; did you mean {near!r}?")
+        if column not in known and row.values[column] in schema.stances and not _ignored(str(column)):
+            raise row.column_error(
+                f"column {column!r} holds stances, but the schema has no such target (it has "
+                f"{listed(schema.target_names)}){did_you_mean(column, schema.target_names)}"
+            )
 
 
 def _flat_columns(schema: Schema) -> list[str]:

@@ -58,18 +58,18 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
 
 
 def decide(probabilities: Floats, stances: Sequence[str], thresholds: Floats) -> Ints:
-    """The stance furthest above its threshold, as a number; neutral, or else the likeliest, where none reaches its own.
+    """The likeliest of the stances that reach their thresholds, as a number; neutral, or else the likeliest of all,
+    where none does.
 
     Args:
         probabilities: (..., stances).
         thresholds: (..., stances), broadcast; neutral's is not looked at.
     """
-    ratios = probabilities / thresholds
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
     if NEUTRAL in stances:
-        ratios[..., stances.index(NEUTRAL)] = 0.0
-    reached = ratios.max(axis=-1) >= 1
+        reached[..., stances.index(NEUTRAL)] = -1.0
     rest = stances.index(NEUTRAL) if NEUTRAL in stances else probabilities.argmax(axis=-1)
-    return np.where(reached, ratios.argmax(axis=-1), rest)
+    return np.where(reached.max(axis=-1) >= 0, reached.argmax(axis=-1), rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,15 +71,25 @@ def find_model(name: PathLike) -> Path:
     )
 
 
+def check_replaceable(path: PathLike) -> Path:
+    """The path, if a model may be written there.
+
+    Raises:
+        ModelError: it is a file, or a folder that holds something else than a model.
+    """
+    target = Path(path)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / FILES.manifest).exists())):
+        raise ModelError(f"will not replace {target}: it is not a model folder")
+    return target
+
+
 def save_model(model: Model, path: PathLike) -> None:
     """Write the folder beside ``path``, then put it in place, so that no reader ever sees half a model.
 
     Raises:
         ModelError: ``path`` is a file, or a folder that holds something else than a model.
     """
-    target = Path(path)
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / FILES.manifest).exists())):
-        raise ModelError(f"will not replace {target}: it is not a model folder")
+    target = check_replaceable(path)
     weights = safetensors.save(_tensors(model.heads))
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -168,7 +178,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if manifest["format"] != FORMAT:
         raise ModelError(
             f"{file}: format {manifest['format']}, but this version reads format {FORMAT}: "
-            + ("upgrade with pip install -U stance" if manifest["format"] > FORMAT else "train the model again")
+            + ("upgrade with pip install -U stance-news" if manifest["format"] > FORMAT else "train the model again")
         )
     for key in manifest:
         if key not in _KEYS:
@@ -217,8 +227,7 @@ def _card(name: str, manifest: Mapping[str, Any]) -> str:
     lines = [
         f"# Model `{name}`",
         "",
-        "A sparse linear text classifier, trained with [`stance`](https://pypi.org/project/stance/): "
-        f"`stance.load({name!r})`.",
+        f"A sparse linear text classifier, trained with `stance`: `stance.load({name!r})`.",
         "",
         f"- Topics: {', '.join(f'`{topic}`' for topic in schema['topics']) or 'none'}",
         f"- Targets of stance: {', '.join(f'`{target}`' for target in schema['targets']) or 'none'}"

@@ -285,7 +285,8 @@ def _verdict(difference: Interval) -> Cell:
         return Cell("better", "green")
     if difference.high < 0:
         return Cell("worse", "dark_orange")
-    return Cell("cannot tell", "dim")
+    same = difference.low == difference.high == 0
+    return Cell("same" if same else "cannot tell", "dim")
 
 
 def _interval(value: Interval) -> str:

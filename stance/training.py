@@ -150,7 +150,12 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     # Rows in one fixed order: the same labels give the same bytes, whatever order they came in.
     rows = sorted(rows, key=lambda row: (row.article, row.id, row.text))
     featurizer = Featurizer(schema, char_min=options.char_min, char_max=options.char_max)
-    progress(f"features of {len(rows):,} sentences")
+    if len({row.article for row in rows}) == len(rows):
+        progress(
+            "every sentence is an article of its own: name their articles in a column 'article', or sentences of "
+            "one article will judge each other"
+        )
+    progress(f"features of {len(rows):,} sentence{'s' * (len(rows) != 1)}")
     analyses = [featurizer.analyse(row.text) for row in rows]
     blocks = _blocks(analyses, featurizer, options)
     matrix = _stacked(blocks)

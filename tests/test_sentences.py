@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -265,12 +264,7 @@ def outside(text: str, sentences: list) -> str:  # type: ignore[type-arg]
     "unit",
     ["a", ". ", "... ", "A. ", '"', "“a. ", "(", "(a. b) ", "[1]", "a.", "'", "U.S. ", "?” Xi ", "3 p.m. X ", "a\n"],
 )
-def test_time_is_linear_in_the_text(unit: str) -> None:
-    # Ten times the text may take no more than forty times as long; quadratic time would take a hundred.
-    assert seconds(unit * (200_000 // len(unit))) < 40 * max(seconds(unit * (20_000 // len(unit))), 0.005)
-
-
-def seconds(text: str) -> float:
-    started = time.process_time()
-    split_sentences(text)
-    return time.process_time() - started
+def test_a_long_run_of_anything_is_split_to_the_end(unit: str) -> None:
+    # with a splitter quadratic in its quotation marks this would take hours
+    text = unit * (100_000 // len(unit))
+    assert all(text[found.start : found.end] == found.text for found in split_sentences(text))

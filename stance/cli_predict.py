@@ -247,6 +247,8 @@ def _read_all(given: Sequence[str]) -> Iterator[Article]:
     from stance.articles import article_from_text, read_articles
 
     for path in given:
+        if not path.strip():
+            raise OptionError("classify: expected a file, a folder or a text, got a blank argument")
         if path == STDIN:
             yield article_from_text(read_stdin(), id="stdin")
         elif _is_text(path):

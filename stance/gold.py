@@ -119,7 +119,6 @@ def build_gold(
 def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike, schema: Schema) -> list[Path]:
     """Write ``gold/<split>.jsonl`` of a labels folder, each atomically; returns the paths."""
     paths = {split: Path(folder) / "gold" / f"{split}.jsonl" for split in gold}
-    (Path(folder) / "gold").mkdir(exist_ok=True)
     for split, path in paths.items():
         write_rows(gold[split], path, schema)
     return list(paths.values())

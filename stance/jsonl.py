@@ -28,16 +28,15 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 def write_bytes(path: PathLike, data: bytes) -> None:
     """Write ``data`` to ``path`` whole or not at all: into a neighbour first, then renamed over it.
 
-    A link is followed. What is no regular file (a pipe, a device) is written to, never replaced.
-
-    Raises:
-        FileNotFoundError: the folder does not exist.
+    A link is followed. What is no regular file (a pipe, a device) is written to, never replaced. Missing folders are
+    made.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
         with open(path, "wb") as stream:
             stream.write(data)
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

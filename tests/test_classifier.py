@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stance import LabelError, OptionError
 from stance.classifier import Classifier, batches
-from stance.model import Decision
+from stance.model import Decision, decide
 
 WARM = "Norland and Southmark deepened their friendship."
 SESSION = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -67,6 +67,24 @@ def test_a_blank_text_is_neutral_and_without_topics(tiny_model: Classifier, blan
 def test_what_is_not_text_is_refused_with_its_index(tiny_model: Classifier, texts: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         tiny_model.classify(texts)
+
+
+def test_a_table_is_refused_and_its_column_asked_for(tiny_model: Classifier) -> None:
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="got DataFrame: pass one column, df"):
+        tiny_model.classify(pandas.DataFrame({"text": [WARM]}))
+
+
+def test_of_the_stances_that_reach_their_thresholds_the_likeliest_is_given() -> None:
+    stances = ("favor", "against", "neutral")
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.3, 0.45, 0.25], [0.3, 0.1, 0.6]])
+    thresholds = np.array([0.4, 0.2, 1.0])
+    # both reach theirs: favor is likelier; only against does; none does
+    assert decide(probabilities, stances, thresholds).tolist() == [0, 1, 2]
+
+
+def test_without_a_neutral_stance_the_likeliest_of_all_is_the_rest() -> None:
+    assert decide(np.array([[0.3, 0.4]]), ("yes", "no"), np.array([0.5, 0.5])).tolist() == [1]
 
 
 def test_an_unknown_target_is_refused_with_the_nearest(tiny_model: Classifier) -> None:

@@ -316,7 +316,7 @@ def test_a_labels_folder_without_gold_is_refused(tmp_path: Path) -> None:
 def test_without_pyarrow_parquet_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(
-        MissingExtraError, match=r"reading Parquet needs the package 'pyarrow': pip install 'stance\[tr"
+        MissingExtraError, match=r"reading Parquet needs the package 'pyarrow': pip install 'stance-news\[tr"
     ):
         read_rows(saved(tmp_path, "a.parquet", ""), SCHEMA)
 
@@ -497,3 +497,9 @@ def test_a_dataset_has_the_features_of_a_gold_row() -> None:
     assert list(to_dataset([row], SCHEMA).features) == [
         "id", "article", "register", "date", "text", "topics", "stances",
     ]  # fmt: skip
+
+
+def test_stances_in_a_column_that_no_target_has_are_not_dropped_in_silence() -> None:
+    schema = Schema.from_dict({"default_target": "union", "topics": {"trade": {}}, "targets": {"union": {}}})
+    with pytest.raises(LabelError, match="column 'league' holds stances, but the schema has no such target"):
+        read_rows([{"text": "x", "topics": "trade", "league": "favor"}], schema)

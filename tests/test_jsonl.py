@@ -1,0 +1,57 @@
+"""Files in and out."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from stance import LabelError
+from stance.jsonl import read_jsonl, write_jsonl, write_text
+
+
+def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "x.jsonl", [{"a": "é\u2028“"}, {"b": 2}])
+    assert list(read_jsonl(tmp_path / "x.jsonl")) == [(1, {"a": "é\u2028“"}), (2, {"b": 2})]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": 1}\n{"a"', r"x.jsonl, line 2: expected a JSON object, got Expecting ':' delimiter at column 5"),
+        (b"[1]\n", "x.jsonl, line 1: expected a JSON object, got list"),
+        (b'{"a": "\xff"}\n', "x.jsonl, line 1: expected UTF-8, got invalid start byte"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.jsonl").write_bytes(content)
+    with pytest.raises(LabelError, match=message):
+        list(read_jsonl(tmp_path / "x.jsonl"))
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("old")
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
+        write_text(tmp_path / "x", "\ud800")
+    assert os.listdir(tmp_path) == ["x"]
+    assert (tmp_path / "x").read_text() == "old"
+
+
+def test_a_link_is_followed_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
+    reader.start()
+    write_text(tmp_path / "pipe", "through")
+    reader.join()
+    assert found == ["through"]
+    assert not (tmp_path / "pipe").is_file()

@@ -195,7 +195,7 @@ class Classifier:
             rows.extend(map(present, presence, unknown))
             lengths += (max(2 * len(found.units) - 1, 0), len(marks), len(crosses), len(presence))
         counts = np.array(lengths, dtype=np.int64)
-        sums = segment_sums(self._heads.rows, rows, counts) * root_scale(counts)
+        sums = segment_sums(self._heads.rows, rows, counts, self._heads.unknown) * root_scale(counts)
         logits: Floats = self._heads.bias + sums.reshape(len(texts), 4, sums.shape[1]).sum(axis=1)
         logits += self._known_spellings().sums([found.words for found in analyses])
         return logits
@@ -278,8 +278,8 @@ class _Spellings(dict[str, int]):
         with self._lock:
             if word in self:
                 return self[word]
-            slot = len(self)
-            if slot == len(self.rows):  # readers keep the array they hold; what it holds stays true
+            slot = len(self) + 1  # slot 0 is a row of zeros
+            if slot >= len(self.rows):  # readers keep the array they hold; what it holds stays true
                 self.rows = np.vstack([self.rows] * 2)
             grams = self._featurizer.char_ngrams(word)
             known = [i for gram in grams if (i := self._index.get(gram)) is not None]
@@ -291,8 +291,9 @@ class _Spellings(dict[str, int]):
     def sums(self, texts: Sequence[Sequence[str]]) -> Floats:
         """Sums over each text's words, over the root of its n-grams' number: shape (texts, columns)."""
         slots = list(map(self.__getitem__, chain.from_iterable(texts)))
-        sums = segment_sums(self.rows, slots, np.array([len(found) for found in texts], dtype=np.int64))
-        scaled: Floats = sums[:, :-1] / np.sqrt(np.maximum(sums[:, -1:], 1))
+        lengths = np.array([len(found) for found in texts], dtype=np.int64)
+        sums = segment_sums(self.rows, slots, lengths, 0)
+        scaled: Floats = sums[:, :-1] * ((lengths > 0) / np.sqrt(np.maximum(sums[:, -1], 1)))[:, None]
         return scaled
 
 

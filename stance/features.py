@@ -164,7 +164,10 @@ class Featurizer:
         scopes: list[Mark] = []
         for i, entry in entries:
             for key, rest in entry.cues:
-                if not rest or _follows(rest, found, i + 1):
+                # most phrases fail at their second word: look at it here and spare the call
+                if not rest or (
+                    found[i + 1 : i + 2] and _matches(rest[0], found[i + 1]) and _follows(rest, found, i + 1)
+                ):
                     (scopes if key in _SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
         return cues + _scoped(cues, scopes, lowered) if scopes and cues else cues
 
@@ -237,10 +240,11 @@ def _char_ngrams(word: str, sizes: range) -> tuple[str, ...]:
 
 def _follows(rest: tuple[str, ...], found: list[str], at: int) -> bool:
     """Whether a phrase's further words stand at ``at``; "*" is any word, "deep*" any word that begins so."""
-    return at + len(rest) <= len(found) and all(
-        word == part or (part[-1] == "*" and word.startswith(part[:-1]))
-        for part, word in zip(rest, found[at : at + len(rest)], strict=True)
-    )
+    return at + len(rest) <= len(found) and all(map(_matches, rest, found[at : at + len(rest)]))
+
+
+def _matches(part: str, word: str) -> bool:
+    return word == part or (part[-1] == "*" and word.startswith(part[:-1]))
 
 
 def _collapse(
@@ -268,12 +272,12 @@ def _collapse(
 
 def _scoped(cues: list[Mark], scopes: list[Mark], lowered: str) -> list[Mark]:
     """The cues inside a scope's reach, once more under a key of their own."""
-    spans = [match.span() for match in _WORD.finditer(lowered)]
     scoped: list[Mark] = []
     for scope in scopes:
         if scope.key == "negation":
             first, stop, name = scope.last + 1, scope.last + 1 + NEGATION_REACH, "negated"
         elif scope.key == "concession":
+            spans = [match.span() for match in _WORD.finditer(lowered)]
             comma = _CLAUSE_END.search(lowered, spans[scope.last][1])
             end = comma.start() if comma else len(lowered)
             first, stop, name = scope.last + 1, sum(start < end for start, _ in spans), "conceded"

@@ -43,36 +43,33 @@ class Heads:
         return len(self.rows) - 1
 
 
-def segment_sums(rows: Floats, indices: list[int], lengths: Ints) -> Floats:
+def segment_sums(rows: Floats, indices: list[int], lengths: Ints, zero: int) -> Floats:
     """Sum ``rows[indices]`` over consecutive segments of the given lengths: shape (segments, columns).
 
-    Each segment is summed by itself, so that a text's score never depends on its neighbours in a batch.
+    Each segment is summed by itself, so that a text's score never depends on its neighbours in a batch. An empty
+    segment's sum is meaningless: `root_scale` takes it to zero.
 
     Args:
         rows: (features, columns).
         indices: row numbers, as many as the lengths add up to.
-        lengths: (segments,).
+        lengths: (segments,), at least one.
+        zero: number of a row of zeros; one is put at the end, since reduceat wants a row at every start.
     """
     starts = np.zeros(len(lengths), dtype=np.int64)
     np.cumsum(lengths[:-1], out=starts[1:])
-    # reduceat gives an empty segment its neighbour's first row, and needs a row after the last: both are made good.
-    picked = rows.take([*indices, 0], axis=0)
-    sums: Floats = np.add.reduceat(picked, starts, axis=0) if len(lengths) else np.zeros((0, rows.shape[1]))
-    if len(lengths) and lengths[-1]:  # the row added at the end belongs to no segment
-        sums[-1] = np.add.reduceat(picked[starts[-1] : -1], [0], axis=0)[0]
-    sums[lengths == 0] = 0.0
+    sums: Floats = np.add.reduceat(rows.take([*indices, zero], axis=0), starts, axis=0)
     return sums
 
 
 def root_scale(lengths: Ints) -> Floats:
-    """1 / sqrt(length) as a column; 1 where the length is 0."""
-    scale: Floats = 1.0 / np.sqrt(np.maximum(lengths, 1))
+    """1 / sqrt(length) as a column, and 0 where the length is 0."""
+    scale: Floats = (lengths > 0) / np.sqrt(np.maximum(lengths, 1))
     return scale[:, None]
 
 
 def sigmoid(logits: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700)))
+    return 1.0 / (1.0 + np.exp(-np.maximum(logits, -700.0)))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -42,6 +41,8 @@ class MissingExtraError(StanceError, ImportError):
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the known word nearest to ``word``, or an empty string."""
+    import difflib  # only where something is wrong: starting up must not wait for it
+
     near = difflib.get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 

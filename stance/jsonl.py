@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     A link is followed. What is no regular file (a pipe, a device) is written to, never replaced. Missing folders are
     made.
     """
+    import tempfile  # only for writing: starting up must not wait for it
+
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
         with open(path, "wb") as stream:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +87,9 @@ def save_model(model: Model, path: PathLike) -> None:
     Raises:
         ModelError: ``path`` is a file, or a folder that holds something else than a model.
     """
+    import shutil
+    import tempfile
+
     target = check_replaceable(path)
     weights = safetensors.save(_tensors(model.heads))
     manifest: dict[str, Any] = {
@@ -156,12 +157,14 @@ def _heads(tensors: Mapping[str, NDArray[Any]], outputs: int) -> Heads:
         text = tensors[f"{block}.keys"].tobytes().decode("utf-8")
         keys[block] = tuple(text.split("\n")) if text else ()
         weights.append(tensors[f"{block}.weights"])
-        if weights[-1].shape != (len(keys[block]), outputs) or len(set(keys[block])) != len(keys[block]):
+        if weights[-1].shape != (len(keys[block]), outputs):
             raise ModelError(f"{block}: {len(keys[block])} keys do not fit weights of shape {weights[-1].shape}")
     bias = tensors["bias"].astype(np.float64)
     if bias.shape != (outputs,):
         raise ModelError(f"expected {outputs} biases, got shape {bias.shape}")
     heads = Heads.build(keys, np.vstack(weights).astype(np.float64), bias)
+    if any(len(heads.index[block]) != len(keys[block]) for block in BLOCKS):
+        raise ModelError("a key occurs twice")
     if not (np.isfinite(bias).all() and np.isfinite(heads.rows).all()):
         raise ModelError("a weight is not a finite number")
     return heads
@@ -208,6 +211,9 @@ def _decision(value: Mapping[str, Any]) -> Decision:
 
 
 def _swap(staged: Path, target: Path) -> None:
+    import shutil
+    import tempfile
+
     if not target.exists():
         os.rename(staged, target)
         return

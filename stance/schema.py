@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,6 +177,8 @@ class Schema:
         Raises:
             LabelError: the file is missing, is not TOML, or does not fit.
         """
+        import tomllib  # models are JSON: only whoever trains reads TOML
+
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -302,7 +302,10 @@ def _logistic(matrix: csr_matrix, head: Head, rows: NDArray[np.bool_], strength:
     """Coefficients (classes, columns) and intercepts of one fit; a two-class fit counts for its second class."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(matrix[rows], head.labels[rows])
+    # On the shipped labels Newton's method, stopped early, fits three classes in two thirds of L-BFGS's time at the
+    # same held-out loss, within noise; for two classes it stops too soon, and L-BFGS is quick.
+    how = {"tol": 1e-3} if head.is_topic else {"solver": "newton-cg", "tol": 1e-2}
+    model = LogisticRegression(C=strength, max_iter=300, **how).fit(matrix[rows], head.labels[rows])
     coefficients = np.zeros((len(head.classes), matrix.shape[1]))
     intercepts = np.full(len(head.classes), -20.0)
     if len(model.classes_) == 2:

@@ -35,6 +35,8 @@ _PART = re.compile(r"[^\W_]+\*?|\*")
 _CLAUSE_END = re.compile(r"[,;:—]|--")
 _GROUP = re.compile(r"<([^<>]*)>")
 _DIGITS = str.maketrans("123456789", "000000000")
+# Lower-case ASCII at one go: digits to "0", all that is no letter or digit to a space.
+_ASCII = str.maketrans({chr(i): "0" if chr(i).isdigit() else " " for i in range(128) if not chr(i).isalpha()})
 _CACHE_LIMIT = 1 << 16
 
 K = TypeVar("K", bound=Hashable)
@@ -50,8 +52,11 @@ def normalise(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The runs of letters and digits of a normalised text."""
-    return _WORD.findall(text)
+    """The runs of letters and digits of the normalised text."""
+    lowered = text.lower()
+    if lowered.isascii():  # the same words, in half the time
+        return lowered.translate(_ASCII).split()
+    return _WORD.findall(normalise(text))
 
 
 class Mark(NamedTuple):
@@ -131,14 +136,13 @@ class Featurizer:
 
     def analyse(self, text: str) -> Analysis:
         """Words, units, lexicon marks and entity groups of one text; linear in its length."""
-        lowered = normalise(text)
-        found = _WORD.findall(lowered)
+        found = words(text)
         special = self._special
         entries = [(i, entry) for i, word in enumerate(found) if (entry := special[word])]
         if not entries:
             return Analysis(found, found, [], [], {}, _ALONE)
         units, aliases, groups = _collapse(found, entries)
-        cues = self._cues(lowered, found, entries)
+        cues = self._cues(text, found, entries)
         return Analysis(found, units, aliases, cues, groups, self._companies[tuple(groups)])
 
     def char_ngrams(self, word: str) -> tuple[str, ...]:
@@ -159,7 +163,7 @@ class Featurizer:
             *_lexicon_occurrences(analysis, spans),
         ]
 
-    def _cues(self, lowered: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
+    def _cues(self, text: str, found: list[str], entries: Sequence[tuple[int, _Entry]]) -> list[Mark]:
         cues: list[Mark] = []
         scopes: list[Mark] = []
         for i, entry in entries:
@@ -169,7 +173,7 @@ class Featurizer:
                     found[i + 1 : i + 2] and _matches(rest[0], found[i + 1]) and _follows(rest, found, i + 1)
                 ):
                     (scopes if key in _SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
-        return cues + _scoped(cues, scopes, lowered) if scopes and cues else cues
+        return cues + _scoped(cues, scopes, text) if scopes and cues else cues
 
 
 def bigrams(units: Sequence[str]) -> Iterator[str]:
@@ -212,7 +216,7 @@ class _Lexicon:
         self._cues: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         for group, aliases in schema.entities.items():
             for alias in aliases:
-                first, *rest = words(normalise(alias)) or [""]
+                first, *rest = words(alias) or [""]
                 self._aliases.setdefault(first, []).append((tuple(rest), group))
         for candidates in self._aliases.values():
             candidates.sort(key=lambda candidate: -len(candidate[0]))  # stable: the longest, then the first named
@@ -270,16 +274,16 @@ def _collapse(
     return units, aliases, groups
 
 
-def _scoped(cues: list[Mark], scopes: list[Mark], lowered: str) -> list[Mark]:
+def _scoped(cues: list[Mark], scopes: list[Mark], text: str) -> list[Mark]:
     """The cues inside a scope's reach, once more under a key of their own."""
     scoped: list[Mark] = []
     for scope in scopes:
         if scope.key == "negation":
             first, stop, name = scope.last + 1, scope.last + 1 + NEGATION_REACH, "negated"
         elif scope.key == "concession":
-            spans = [match.span() for match in _WORD.finditer(lowered)]
-            comma = _CLAUSE_END.search(lowered, spans[scope.last][1])
-            end = comma.start() if comma else len(lowered)
+            spans = [match.span() for match in _WORD.finditer(normalise(text))]
+            comma = _CLAUSE_END.search(text, spans[scope.last][1])
+            end = comma.start() if comma else len(text)
             first, stop, name = scope.last + 1, sum(start < end for start, _ in spans), "conceded"
         else:
             first, stop, name = 0, scope.first, "before"

@@ -1,5 +1,7 @@
 """Text to features."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,12 @@ def test_a_letter_with_a_longer_lower_case_is_left_alone() -> None:
 
 
 def test_words_are_runs_of_letters_and_digits() -> None:
-    assert words("u.s. firms' k-00 n_n") == ["u", "s", "firms", "k", "00", "n", "n"]
+    assert words("U.S. firms' K-99 n_n") == ["u", "s", "firms", "k", "00", "n", "n"]
+
+
+@given(st.one_of(st.text(), st.text(st.characters(max_codepoint=127))))
+def test_the_quick_way_through_ascii_finds_the_same_words(text: str) -> None:
+    assert words(text) == [match.group() for match in re.finditer(r"[^\W_]+", normalise(text))]
 
 
 def test_an_alias_of_several_words_becomes_one_unit(featurizer: Featurizer) -> None:

@@ -47,6 +47,15 @@ def test_rows_with_only_a_default_stance_make_a_model_of_one_target() -> None:
     assert model.classify("good and grand").stance == "favor"
 
 
+def test_rows_with_topics_alone_make_a_model_without_targets(tmp_path: Path) -> None:
+    rows = [{"text": t, "topics": s} for t, s in [("good grand", "praise"), ("plain flat", "")] * 4]
+    model = train(rows, schema="infer", options=FAST)
+    model.save(tmp_path / "model")
+    prediction = stance.load(tmp_path / "model").classify("good and grand")
+    assert (prediction.topics, prediction.stance, prediction.stances) == (("praise",), None, {})
+    assert model.explain("good").stances == {}
+
+
 def test_targets_without_labels_are_left_out(tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence]) -> None:
     rows = [{"text": row.text, "stance": row.stances["union"]} for row in tiny_rows]
     assert train(rows, schema=tiny_schema, options=FAST).schema.target_names == ("union",)

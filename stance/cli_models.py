@@ -52,17 +52,20 @@ def model_info(
         str, typer.Argument(metavar="MODEL", help="A model folder, or a shipped model's name.")
     ] = DEFAULT_MODEL,
 ) -> None:
-    """Tell what a model decides, what it was trained on, and from which probability it gives each label.
+    """Tell what a model decides, what it was trained on, and from which probability it gives each label,
+    and whether this installation scores with the compiled kernel or the reference.
 
     \b
     Example:
       stance models info models/mine
     """
+    from stance.compiled import make_scorer
     from stance.model_folder import find_model, load_model
     from stance.report_figures import print_model
     from stance.terminal import Screen
 
-    print_model(Screen(sys.stdout), load_model(model), str(find_model(model)))
+    found = load_model(model)
+    print_model(Screen(sys.stdout), found, str(find_model(model)), make_scorer(found).name)
 
 
 @app.command("verify")

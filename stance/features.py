@@ -17,6 +17,7 @@ scaled by ``1 / sqrt(occurrences in the block)``, so that long and short sentenc
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,9 @@ from typing import Generic, NamedTuple, TypeVar
 from stance.schema import Output, Schema
 
 BLOCKS = ("word", "char", "lexicon", "context", "presence")
+SCOPE_KEYS = ("negation", "concession", "turn")
+MARK_VARIANTS = ("", "/negated", "/conceded", "/before")
+"""What a cue's key ends in: as it stands, and where a scope of each kind reaches it."""
 NEGATION_REACH = 4
 """Words after a negation that it reaches."""
 WORD_LIMIT = 40
@@ -34,7 +38,8 @@ _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[^\W_]+\*?|\*")
 _CLAUSE_END = re.compile(r"[,;:—]|--")
 _GROUP = re.compile(r"<([^<>]*)>")
-_DIGITS = str.maketrans("123456789", "000000000")
+# Digits to "0"; and one small sigma, since str.lower() would choose by the letters around it.
+_ONE_FORM = str.maketrans("123456789ς", "000000000σ")
 # Lower-case ASCII at one go: digits to "0", all that is no letter or digit to a space.
 _ASCII = str.maketrans({chr(i): "0" if chr(i).isdigit() else " " for i in range(128) if not chr(i).isalpha()})
 _CACHE_LIMIT = 1 << 16
@@ -48,7 +53,7 @@ def normalise(text: str) -> str:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters, such as "İ", have a longer lower case
         lowered = "".join(low if len(low := char.lower()) == 1 else char for char in text)
-    return lowered.translate(_DIGITS)
+    return lowered.translate(_ONE_FORM)
 
 
 def words(text: str) -> list[str]:
@@ -130,8 +135,7 @@ class Featurizer:
         self._lexicon = _Lexicon(schema)
         self._special = Cache(self._lexicon.entry)
         self._chars: Cache[str, tuple[str, ...]] = Cache(lambda word: _char_ngrams(word, sizes))
-        alternatives = dict.fromkeys(a for output in (*schema.topics, *schema.targets) for a in output.entities)
-        contexts = [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
+        contexts = contexts_of(schema)
         self._companies: Cache[tuple[str, ...], Company] = Cache(lambda groups: _company(groups, contexts))
 
     def analyse(self, text: str) -> Analysis:
@@ -172,13 +176,40 @@ class Featurizer:
                 if not rest or (
                     found[i + 1 : i + 2] and _matches(rest[0], found[i + 1]) and _follows(rest, found, i + 1)
                 ):
-                    (scopes if key in _SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
+                    (scopes if key in SCOPE_KEYS else cues).append(Mark(key, i, i + len(rest)))
+        cues, scopes = list(dict.fromkeys(cues)), list(dict.fromkeys(scopes))
         return cues + _scoped(cues, scopes, text) if scopes and cues else cues
 
 
 def bigrams(units: Sequence[str]) -> Iterator[str]:
     """Neighbouring units joined by a space."""
     return map(" ".join, pairwise(units))
+
+
+def contexts_of(schema: Schema) -> list[tuple[str, frozenset[str]]]:
+    """The sets of entity groups that outputs of the schema are about: key and groups."""
+    alternatives = dict.fromkeys(a for output in (*schema.topics, *schema.targets) for a in output.entities)
+    return [("&".join(f"<{group}>" for group in a), frozenset(a)) for a in alternatives]
+
+
+def alias_phrases(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
+    """(group, words) of every entity alias: the longest first, then in the schema's order."""
+    found = [(group, tuple(words(alias) or [""])) for group, aliases in schema.entities.items() for alias in aliases]
+    return sorted(found, key=lambda phrase: -len(phrase[1]))
+
+
+def cue_phrases(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
+    """(key, parts) of every cue and scope; a part ``deep*`` stands for any word that begins so, ``*`` for any word."""
+    groups = [(f"{{{group}}}", phrases) for group, phrases in schema.cues.items()]
+    return [
+        (key, tuple(_parts(phrase) or [""])) for key, phrases in [*groups, *schema.scopes.items()] for phrase in phrases
+    ]
+
+
+def _parts(phrase: str) -> list[str]:
+    if phrase.isascii() and phrase.replace(" ", "").isalpha():  # most phrases: spare the search
+        return phrase.lower().split()
+    return _PART.findall(normalise(phrase))
 
 
 def gate_open(output: Output, groups: Collection[str]) -> bool:
@@ -214,17 +245,10 @@ class _Lexicon:
     def __init__(self, schema: Schema) -> None:
         self._aliases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         self._cues: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-        for group, aliases in schema.entities.items():
-            for alias in aliases:
-                first, *rest = words(alias) or [""]
-                self._aliases.setdefault(first, []).append((tuple(rest), group))
-        for candidates in self._aliases.values():
-            candidates.sort(key=lambda candidate: -len(candidate[0]))  # stable: the longest, then the first named
-        groups = [(f"{{{group}}}", phrases) for group, phrases in schema.cues.items()]
-        for key, phrases in [*groups, *schema.scopes.items()]:
-            for phrase in phrases:
-                first, *rest = _PART.findall(normalise(phrase)) or [""]
-                self._cues.setdefault(first, []).append((key, tuple(rest)))
+        for group, (first, *rest) in alias_phrases(schema):
+            self._aliases.setdefault(first, []).append((tuple(rest), group))
+        for key, (first, *rest) in cue_phrases(schema):
+            self._cues.setdefault(first, []).append((key, tuple(rest)))
 
     def entry(self, word: str) -> _Entry | None:
         """All phrases that begin with ``word``, or None; a cue's first word may be a prefix with ``*``."""
@@ -232,9 +256,6 @@ class _Lexicon:
         prefixes = [f"{word[:n]}*" for n in range(1, min(len(word), WORD_LIMIT) + 1)]
         cues = [cue for first in (word, *prefixes) for cue in self._cues.get(first, ())]
         return _Entry(aliases, tuple(dict.fromkeys(cues))) if aliases or cues else None
-
-
-_SCOPE_KEYS = frozenset(("negation", "concession", "turn"))
 
 
 def _char_ngrams(word: str, sizes: range) -> tuple[str, ...]:
@@ -275,20 +296,33 @@ def _collapse(
 
 
 def _scoped(cues: list[Mark], scopes: list[Mark], text: str) -> list[Mark]:
-    """The cues inside a scope's reach, once more under a key of their own."""
-    scoped: list[Mark] = []
-    for scope in scopes:
+    """The cues inside some scope's reach, once more under a key of their own."""
+    spans = [match.span() for match in _WORD.finditer(normalise(text))]
+    negated, conceded = bytearray(len(spans)), bytearray(len(spans))
+    last_turn = 0
+    done = 0
+    for scope in sorted(scopes, key=lambda scope: scope.last):
+        after = scope.last + 1
         if scope.key == "negation":
-            first, stop, name = scope.last + 1, scope.last + 1 + NEGATION_REACH, "negated"
-        elif scope.key == "concession":
-            spans = [match.span() for match in _WORD.finditer(normalise(text))]
-            comma = _CLAUSE_END.search(text, spans[scope.last][1])
-            end = comma.start() if comma else len(text)
-            first, stop, name = scope.last + 1, sum(start < end for start, _ in spans), "conceded"
-        else:
-            first, stop, name = 0, scope.first, "before"
-        scoped += [Mark(f"{cue.key}/{name}", cue.first, cue.last) for cue in cues if first <= cue.first < stop]
-    return list(dict.fromkeys(scoped))
+            reach = len(spans[after : after + NEGATION_REACH])
+            negated[after : after + reach] = b"\x01" * reach
+        elif scope.key == "turn":
+            last_turn = max(last_turn, scope.first)
+        elif after >= done:  # a concession reaches to the end of its clause; one inside another's reach adds nothing
+            found = _CLAUSE_END.search(text, spans[scope.last][1])
+            end = found.start() if found else len(text)
+            done = bisect_left(spans, (end, 0))
+            conceded[after:done] = b"\x01" * max(done - after, 0)
+    return [
+        Mark(f"{cue.key}/{name}", cue.first, cue.last)
+        for cue in cues
+        for name, reached in (
+            ("negated", negated[cue.first]),
+            ("conceded", conceded[cue.first]),
+            ("before", cue.first < last_turn),
+        )
+        if reached
+    ]
 
 
 def _word_occurrences(analysis: Analysis, spans: Sequence[tuple[int, int]]) -> Iterator[Occurrence]:

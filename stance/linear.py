@@ -1,46 +1,16 @@
-"""The heads as arrays: feature tables, biases, and the two link functions."""
+"""Arrays: sums over segments, the two link functions, and decisions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stance.schema import NEUTRAL
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """All outputs' linear scores: the bias, and one row of weights a feature, a column an output column.
-
-    Attributes:
-        keys: block name -> its features' keys, in the order of their rows.
-        rows: (features + 1, columns), block after block; the last row is zero and stands for any unknown feature.
-        bias: (columns,).
-        index: block name -> key -> row number.
-    """
-
-    keys: dict[str, tuple[str, ...]]
-    rows: Floats
-    bias: Floats
-    index: dict[str, dict[str, int]]
-
-    @classmethod
-    def build(cls, keys: dict[str, tuple[str, ...]], weights: Floats, bias: Floats) -> Heads:
-        """Make the heads from ``weights`` of shape (features of all blocks, columns)."""
-        rows = np.vstack([weights, np.zeros((1, weights.shape[1]))])
-        index, start = {}, 0
-        for block, names in keys.items():
-            index[block] = dict(zip(names, range(start, start + len(names)), strict=True))
-            start += len(names)
-        return cls(keys, np.ascontiguousarray(rows), bias, index)
-
-    @property
-    def unknown(self) -> int:
-        """The row of features that training did not see."""
-        return len(self.rows) - 1
 
 
 def segment_sums(rows: Floats, indices: list[int], lengths: Ints, zero: int) -> Floats:
@@ -77,3 +47,18 @@ def softmax(logits: Floats) -> Floats:
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Floats = raised / raised.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def decide(probabilities: Floats, stances: Sequence[str], thresholds: Floats) -> Ints:
+    """The likeliest of the stances that reach their thresholds, as a number; neutral, or else the likeliest of all,
+    where none does.
+
+    Args:
+        probabilities: (..., stances).
+        thresholds: (..., stances), broadcast; neutral's is not looked at.
+    """
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    if NEUTRAL in stances:
+        reached[..., stances.index(NEUTRAL)] = -1.0
+    rest = stances.index(NEUTRAL) if NEUTRAL in stances else probabilities.argmax(axis=-1)
+    return np.where(reached.max(axis=-1) >= 0, reached.argmax(axis=-1), rest)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from stance.linear import Floats, Heads, Ints
 from stance.options import Options
 from stance.schema import NEUTRAL, Schema
+
+if TYPE_CHECKING:
+    from stance.linear import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +58,58 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     )
 
 
-def decide(probabilities: Floats, stances: Sequence[str], thresholds: Floats) -> Ints:
-    """The likeliest of the stances that reach their thresholds, as a number; neutral, or else the likeliest of all,
-    where none does.
+@dataclass(frozen=True)
+class Heads:
+    """All outputs' linear scores: the bias, and one row of weights a feature, a column an output column.
 
-    Args:
-        probabilities: (..., stances).
-        thresholds: (..., stances), broadcast; neutral's is not looked at.
+    It holds what the model's file holds, so that loading need not turn it into arrays.
+
+    Attributes:
+        keys: block name -> its features' keys, one a line, in the order of their rows.
+        halves: block name -> (features, columns) weights as little-endian half-precision numbers, row after row.
+        bias: (columns,).
     """
-    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
-    if NEUTRAL in stances:
-        reached[..., stances.index(NEUTRAL)] = -1.0
-    rest = stances.index(NEUTRAL) if NEUTRAL in stances else probabilities.argmax(axis=-1)
-    return np.where(reached.max(axis=-1) >= 0, reached.argmax(axis=-1), rest)
+
+    keys: Mapping[str, str]
+    halves: Mapping[str, bytes]
+    bias: tuple[float, ...]
+
+    @property
+    def unknown(self) -> int:
+        """The number of features, and the row of any that training did not see."""
+        return sum(map(len, self.halves.values())) // (2 * len(self.bias))
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The weights in double precision, and below them a row of zeros for any unknown feature."""
+        import numpy as np
+
+        halves = np.frombuffer(b"".join(self.halves.values()), dtype="<f2")
+        rows = np.zeros((self.unknown + 1, len(self.bias)))
+        rows[:-1] = halves.reshape(-1, len(self.bias))
+        return rows
+
+    @cached_property
+    def index(self) -> dict[str, dict[str, int]]:
+        """Block name -> key -> row number.
+
+        Raises:
+            ValueError: a key occurs twice in its block.
+        """
+        index: dict[str, dict[str, int]] = {}
+        start = 0
+        for block in self.keys:
+            index[block] = self.block_index(block, start)
+            start += len(index[block])
+        return index
+
+    def block_index(self, block: str, start: int) -> dict[str, int]:
+        """Key -> row number of one block whose first row is ``start``."""
+        names = self.keys[block].split("\n") if self.keys[block] else []
+        index = dict(zip(names, range(start, start + len(names)), strict=True))
+        if len(index) != len(names):
+            raise ValueError("a key occurs twice")
+        return index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +129,17 @@ class Model:
     heads: Heads
     decisions: Mapping[str, Decision]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def thresholds(self) -> list[float]:
+        """Each column's threshold."""
+        return [self.decisions[column.key].threshold for column in columns_of(self.schema)]
+
+    @property
+    def blank(self) -> list[float]:
+        """Probabilities of a text without content: neutral and without topics, whatever the biases say."""
+        certain = NEUTRAL in self.schema.stances
+        even = 0.0 if certain else 1 / len(self.schema.stances)
+        return [
+            0.0 if c.stance is None else float(certain and c.stance == NEUTRAL) or even for c in columns_of(self.schema)
+        ]

@@ -7,22 +7,20 @@ format under ``tests/`` with a test that loads it.
 from __future__ import annotations
 
 import json
+import math
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors import numpy as safetensors
+from safetensors import SafetensorError, deserialize
 
 from stance.errors import ModelError, StanceError, did_you_mean
 from stance.features import BLOCKS
 from stance.jsonl import PathLike, dumps, sha256
-from stance.linear import Heads
-from stance.model import Decision, Model, columns_of
+from stance.model import Decision, Heads, Model, columns_of
 from stance.options import Options
 from stance.schema import Schema
 
@@ -91,7 +89,7 @@ def save_model(model: Model, path: PathLike) -> None:
     import tempfile
 
     target = check_replaceable(path)
-    weights = safetensors.save(_tensors(model.heads))
+    weights = _serialized(model.heads)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "schema": model.schema.to_dict(),
@@ -128,7 +126,7 @@ def load_model(path: PathLike) -> Model:
         schema = Schema.from_dict(manifest["schema"])
         options = Options.from_dict(manifest["options"])
         decisions = {key: _decision(value) for key, value in manifest["decisions"].items()}
-        heads = _heads(safetensors.load(weights), len(columns_of(schema)))
+        heads = _heads(dict(deserialize(weights)), len(columns_of(schema)))  # type: ignore[no-untyped-call]
     except (StanceError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: does not hold a model that fits together: {error}") from None
     expected = {c.key for c in columns_of(schema)}
@@ -137,37 +135,44 @@ def load_model(path: PathLike) -> Model:
     return Model(schema=schema, options=options, heads=heads, decisions=decisions, provenance=manifest["provenance"])
 
 
-def _tensors(heads: Heads) -> dict[str, NDArray[Any]]:
-    tensors: dict[str, NDArray[Any]] = {"bias": heads.bias.astype(np.float32)}
-    start = 0
+def _serialized(heads: Heads) -> bytes:
+    import numpy as np
+    from safetensors.numpy import save
+
+    tensors: dict[str, Any] = {"bias": np.array(heads.bias, dtype=np.float32)}
     for block, keys in heads.keys.items():
-        tensors[f"{block}.keys"] = np.frombuffer("\n".join(keys).encode(), dtype=np.uint8)
-        tensors[f"{block}.weights"] = heads.rows[start : start + len(keys)].astype(np.float16)
-        start += len(keys)
-    return tensors
+        tensors[f"{block}.keys"] = np.frombuffer(keys.encode(), dtype=np.uint8)
+        weights = np.frombuffer(heads.halves[block], dtype="<f2").astype(np.float16)
+        tensors[f"{block}.weights"] = weights.reshape(-1, len(heads.bias))
+    return save(tensors)
 
 
-def _heads(tensors: Mapping[str, NDArray[Any]], outputs: int) -> Heads:
+def _lines(keys: str) -> int:
+    return keys.count("\n") + bool(keys)
+
+
+def _heads(tensors: Mapping[str, Mapping[str, Any]], outputs: int) -> Heads:
     expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
-    keys: dict[str, tuple[str, ...]] = {}
-    weights = []
+    keys: dict[str, str] = {}
     for block in BLOCKS:
-        text = tensors[f"{block}.keys"].tobytes().decode("utf-8")
-        keys[block] = tuple(text.split("\n")) if text else ()
-        weights.append(tensors[f"{block}.weights"])
-        if weights[-1].shape != (len(keys[block]), outputs):
-            raise ModelError(f"{block}: {len(keys[block])} keys do not fit weights of shape {weights[-1].shape}")
-    bias = tensors["bias"].astype(np.float64)
-    if bias.shape != (outputs,):
-        raise ModelError(f"expected {outputs} biases, got shape {bias.shape}")
-    heads = Heads.build(keys, np.vstack(weights).astype(np.float64), bias)
-    if any(len(heads.index[block]) != len(keys[block]) for block in BLOCKS):
-        raise ModelError("a key occurs twice")
-    if not (np.isfinite(bias).all() and np.isfinite(heads.rows).all()):
+        keys[block] = _data(tensors, f"{block}.keys", "U8").decode("utf-8")
+        shape = tuple(tensors[f"{block}.weights"]["shape"])
+        if shape != (_lines(keys[block]), outputs):
+            raise ModelError(f"{block}: {_lines(keys[block])} keys do not fit weights of shape {shape}")
+    if list(tensors["bias"]["shape"]) != [outputs]:
+        raise ModelError(f"expected {outputs} biases, got shape {tuple(tensors['bias']['shape'])}")
+    bias = struct.unpack(f"<{outputs}f", _data(tensors, "bias", "F32"))
+    if not all(map(math.isfinite, bias)):
         raise ModelError("a weight is not a finite number")
-    return heads
+    return Heads(keys, {block: _data(tensors, f"{block}.weights", "F16") for block in BLOCKS}, bias)
+
+
+def _data(tensors: Mapping[str, Mapping[str, Any]], name: str, dtype: str) -> bytes:
+    if tensors[name]["dtype"] != dtype:
+        raise ModelError(f"{name}: expected numbers of type {dtype}, got {tensors[name]['dtype']}")
+    return bytes(tensors[name]["data"])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def agreement_table(columns: Sequence[Agreement], title: str) -> Table:
     return Table((Column("column"), *(Column(name, right=True) for name in right)), rows, title=title)
 
 
-def print_model(screen: Screen, model: Model, place: str) -> None:
+def print_model(screen: Screen, model: Model, place: str, scorer: str) -> None:
     """What a model decides, what it was trained on and with, and when each label is given."""
     seen = model.provenance
     facts = (
@@ -208,8 +208,9 @@ def print_model(screen: Screen, model: Model, place: str) -> None:
         ("default target", model.schema.default_target or "none"),
         ("trained on", f"{seen.get('sentences', '?')} sentences of {seen.get('articles', '?')} articles"),
         ("data fingerprint", str(seen.get("fingerprint", "?"))),
-        ("features", f"{sum(len(keys) for keys in model.heads.keys.values()):,}"),
+        ("features", f"{model.heads.unknown:,}"),
         ("options", ", ".join(f"{name} {value}" for name, value in model.options.to_dict().items())),
+        ("scored by", scorer),
         ("versions", ", ".join(f"{name} {value}" for name, value in seen.get("versions", {}).items())),
     )
     screen.table(

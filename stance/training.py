@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.classifier import Classifier
+from stance.compiled import speeds_training
 from stance.errors import LabelError, MissingExtraError
 from stance.features import BLOCKS, Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
 from stance.labels import infer_schema, read_rows
-from stance.linear import Floats, Heads, softmax
+from stance.linear import Floats, decide, softmax
 from stance.metrics import best_threshold, precision_curve, score
-from stance.model import Column, Decision, Model, decide
+from stance.model import Column, Decision, Heads, Model
 from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
 from stance.records import LabelledSentence, fingerprint
 from stance.schema import NEUTRAL, Output, Schema
+from stance.solver import Design, Problem, solve
 from stance.sources import Source, is_folder
 from stance.splits import grouped_folds
 
@@ -41,15 +43,13 @@ TOPIC_CLASSES: tuple[str, ...] = ("absent", "present")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of the training matrix: feature keys in sorted order, their scales, and scaled counts.
+    """One block of features: keys in sorted order, and their scales.
 
-    ``matrix`` has shape (sentences, keys); a key's scale is its smoothed IDF over the block's mean, so that a row's
-    norm is about 1 in every domain.
+    A key's scale is its smoothed IDF over the block's mean, so that a row's norm is about 1 in every domain.
     """
 
     keys: tuple[str, ...]
     scales: Floats
-    matrix: csr_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,17 @@ class FittedHead:
 
     coefficients: Floats
     intercepts: Floats
+    decisions: dict[str, Decision]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """How a head's raw scores become probabilities and decisions, chosen out of fold."""
+
+    strength: float
+    scale: float
+    shift: Floats
     decisions: dict[str, Decision]
     record: dict[str, Any]
 
@@ -114,8 +125,8 @@ def train(
 
 
 def _require_extra() -> None:
-    for module, package in (("sklearn", "scikit-learn"), ("scipy", "scipy"), ("joblib", "joblib")):
-        if importlib.util.find_spec(module) is None:
+    for package in ("scipy", "joblib"):
+        if importlib.util.find_spec(package) is None:
             raise MissingExtraError("training", "train", package)
 
 
@@ -157,12 +168,11 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
         )
     progress(f"features of {len(rows):,} sentence{'s' * (len(rows) != 1)}")
     analyses = [featurizer.analyse(row.text) for row in rows]
-    blocks = _blocks(analyses, featurizer, options)
-    matrix = _stacked(blocks)
+    blocks, design = _features(analyses, featurizer, options)
     heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
     folds = grouped_folds(rows, k=options.folds, seed=options.seed)
-    progress(f"{len(heads)} heads, {options.folds} folds, {matrix.shape[1]:,} features")
-    fitted = _parallel([(matrix, head, folds, options) for head in heads], options.jobs)
+    progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
+    fitted = _fit_heads(design, heads, folds, options)
     return Model(
         schema=schema,
         options=options,
@@ -172,9 +182,14 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     )
 
 
-def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Options) -> dict[str, Block]:
+def _features(
+    analyses: Sequence[Analysis], featurizer: Featurizer, options: Options
+) -> tuple[dict[str, Block], Design]:
+    from scipy.sparse import diags, hstack
+
     spelled, names = _counted([analysis.words for analysis in analyses])
-    # A word's n-grams are a function of the word: count them once a word, then multiply.
+    # A word's n-grams are a function of the word: count them once a word. Their product is needed only to see in how
+    # many sentences each n-gram occurs.
     grams, gram_names = _counted([featurizer.char_ngrams(word) for word in names])
     counts = {
         "word": _counted([[*analysis.units, *bigrams(analysis.units)] for analysis in analyses]),
@@ -184,7 +199,18 @@ def _blocks(analyses: Sequence[Analysis], featurizer: Featurizer, options: Optio
         "presence": _counted([analysis.company.presence for analysis in analyses]),
     }
     minimum = {"word": options.word_min_count, "char": options.char_min_count}
-    return {b: _block(*counts[b], minimum.get(b, 1), BLOCK_WEIGHTS.get(b, 1.0)) for b in BLOCKS}
+    blocks: dict[str, Block] = {}
+    direct: list[csr_matrix] = []
+    for name in BLOCKS:
+        matrix, keys = counts[name]
+        block, kept = _block(matrix, keys, minimum.get(name, 1), BLOCK_WEIGHTS.get(name, 1.0))
+        blocks[name] = block
+        share = diags(1 / np.sqrt(np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1)))
+        if name == "char":
+            spelled, grams = (share @ spelled).tocsr(), (grams[:, kept] @ diags(block.scales)).tocsr()
+        else:
+            direct.append(share @ matrix[:, kept] @ diags(block.scales))
+    return blocks, Design(hstack(direct, format="csr"), spelled, grams)
 
 
 def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
@@ -199,22 +225,13 @@ def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
     return matrix, list(index)
 
 
-def _block(counts: csr_matrix, names: list[str], minimum: int, weight: float) -> Block:
-    from scipy.sparse import diags
-
-    totals = np.asarray(counts.sum(axis=1)).ravel()
+def _block(counts: csr_matrix, names: list[str], minimum: int, weight: float) -> tuple[Block, Ints]:
+    """The block, and which of the counted columns it keeps."""
     seen = counts.getnnz(axis=0)
     kept = np.array([i for i in sorted(range(len(names)), key=names.__getitem__) if seen[i] >= minimum], dtype=np.int64)
     idf = np.log((1 + counts.shape[0]) / (1 + seen[kept])) + 1
     scales = weight * idf / (float((idf * seen[kept]).sum() / seen[kept].sum()) if kept.size else 1.0)
-    matrix = diags(1 / np.sqrt(np.maximum(totals, 1))) @ counts[:, kept] @ diags(scales)
-    return Block(tuple(names[i] for i in kept), scales, matrix.tocsr())
-
-
-def _stacked(blocks: dict[str, Block]) -> csr_matrix:
-    from scipy.sparse import hstack
-
-    return hstack([blocks[block].matrix for block in BLOCKS], format="csr").astype(np.float32)
+    return Block(tuple(names[i] for i in kept), scales), kept
 
 
 def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> Head:
@@ -247,36 +264,79 @@ def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: I
     return np.where(np.isnan(rates), 1.0, rates / share)
 
 
-def _parallel(tasks: list[Any], jobs: int) -> list[FittedHead]:
+def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], options: Options) -> list[FittedHead]:
+    """Choose strengths by out-of-fold log loss, calibrate and set thresholds out of fold, fit on all rows."""
     from joblib import Parallel, delayed
 
-    found: list[FittedHead] = Parallel(n_jobs=min(jobs, len(tasks)))(delayed(_fit_head)(*task) for task in tasks)
+    # With the compiled product, threads share the matrices and start at once; without it, they would wait in turn.
+    parallel = Parallel(n_jobs=options.jobs, prefer="threads" if speeds_training() else "processes")
+    everything = np.ones(design.direct.shape[0], dtype=bool)
+    held = [_mask(fold, len(everything)) for fold in folds]
+    tasks = [delayed(_held_out)(design, heads, mask, c) for c in options.strengths for mask in held]
+    whole = [delayed(_solved)(design, heads, everything, [options.strengths[0]] * len(heads))]
+    one = len(options.strengths) == 1
+    *parts, final = parallel([*tasks, *(whole if one else [])]) + ([] if one else [None])
+    scores: dict[float, list[Floats]] = {}
+    for number, c in enumerate(options.strengths):
+        scores[c] = [np.zeros((len(everything), len(head.classes))) for head in heads]
+        for mask, found in zip(held, parts[number * len(held) :], strict=False):
+            for head_scores, part in zip(scores[c], found, strict=True):
+                head_scores[mask] = part
+    chosen = [_calibrated(head, {c: scores[c][i][head.rows] for c in scores}) for i, head in enumerate(heads)]
+    if final is None:
+        final = _solved(design, heads, everything, [head.strength for head in chosen])
+    return [
+        FittedHead(weights * how.scale, intercepts * how.scale + how.shift, how.decisions, how.record)
+        for (weights, intercepts), how in zip(final, chosen, strict=True)
+    ]
+
+
+def _mask(rows: Ints, length: int) -> NDArray[np.bool_]:
+    mask = np.zeros(length, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def _solved(
+    design: Design, heads: Sequence[Head], rows: NDArray[np.bool_], strengths: Sequence[float]
+) -> list[tuple[Floats, Floats]]:
+    """Each head's coefficients (classes, features) and intercepts, fitted on some rows."""
+    problems = []
+    for head, strength in zip(heads, strengths, strict=True):
+        labels = np.zeros(len(rows), dtype=np.int64)
+        labels[head.rows] = head.labels
+        labelled = _mask(head.rows, len(rows))
+        columns = 1 if head.is_topic else len(head.classes)
+        problems.append(Problem(labels[rows], labelled[rows], columns, strength))
+    found = []
+    for head, (weights, intercepts) in zip(heads, solve(design[rows], problems), strict=True):
+        if head.is_topic:  # absent is the class that the other is weighed against
+            weights, intercepts = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, intercepts)
+        found.append((weights.T, intercepts))
     return found
 
 
-def _fit_head(matrix: csr_matrix, head: Head, folds: Sequence[Ints], options: Options) -> FittedHead:
-    """Choose the strength by out-of-fold log loss, calibrate and set thresholds out of fold, fit on all rows."""
-    fold_of = np.zeros(matrix.shape[0], dtype=np.int64)
-    for number, fold in enumerate(folds):
-        fold_of[fold] = number
-    own = matrix[head.rows]
-    own_folds = fold_of[head.rows]
-    held_out = {c: _out_of_fold(own, head, own_folds, c) for c in options.strengths}
+def _held_out(design: Design, heads: Sequence[Head], held: NDArray[np.bool_], strength: float) -> list[Floats]:
+    """Each head's scores of the rows held out, fitted on the others."""
+    rest = design[held]
+    return [rest.scores(w.T, b) for w, b in _solved(design, heads, ~held, [strength] * len(heads))]
+
+
+def _calibrated(head: Head, held_out: dict[float, Floats]) -> Calibrated:
     losses = {c: _log_loss(scores, head) for c, scores in held_out.items()}
     strength = min(losses, key=lambda c: losses[c])
     scale, shift = _calibration(held_out[strength], head)
     probabilities = softmax(held_out[strength] * scale + shift)
-    coefficients, intercepts = _logistic(own, head, np.ones(len(head.rows), dtype=bool), strength)
+    decisions = _decisions(probabilities, head)
     record = {
         "C": strength,
         "log_loss": {str(c): round(loss, 4) for c, loss in losses.items()},
         "scale": scale,
         "shift": shift.tolist(),
         "classes": dict(zip(head.classes, np.bincount(head.labels, minlength=len(head.classes)).tolist(), strict=True)),
+        "f1": _held_out_f1(probabilities, head, decisions),
     }
-    decisions = _decisions(probabilities, head)
-    record["f1"] = _held_out_f1(probabilities, head, decisions)
-    return FittedHead(coefficients * scale, intercepts * scale + shift, decisions, record)
+    return Calibrated(strength, scale, shift, decisions, record)
 
 
 def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:
@@ -287,34 +347,6 @@ def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decisio
     found = decide(probabilities, head.classes, thresholds)
     scores = [score(head.labels == c, found == c).f1 for c in np.union1d(head.labels, found)]
     return round(float(np.mean(scores)), 4)
-
-
-def _out_of_fold(matrix: csr_matrix, head: Head, fold_of: Ints, strength: float) -> Floats:
-    scores = np.zeros((len(head.rows), len(head.classes)))
-    for number in np.unique(fold_of):
-        inside = fold_of == number
-        coefficients, intercepts = _logistic(matrix, head, ~inside, strength)
-        scores[inside] = matrix[inside] @ coefficients.T + intercepts
-    return scores
-
-
-def _logistic(matrix: csr_matrix, head: Head, rows: NDArray[np.bool_], strength: float) -> tuple[Floats, Floats]:
-    """Coefficients (classes, columns) and intercepts of one fit; a two-class fit counts for its second class."""
-    from sklearn.linear_model import LogisticRegression
-
-    # On the shipped labels Newton's method, stopped early, fits three classes in two thirds of L-BFGS's time at the
-    # same held-out loss, within noise; for two classes it stops too soon, and L-BFGS is quick.
-    how = {"tol": 1e-3} if head.is_topic else {"solver": "newton-cg", "tol": 1e-2}
-    model = LogisticRegression(C=strength, max_iter=300, **how).fit(matrix[rows], head.labels[rows])
-    coefficients = np.zeros((len(head.classes), matrix.shape[1]))
-    intercepts = np.full(len(head.classes), -20.0)
-    if len(model.classes_) == 2:
-        coefficients[model.classes_[1]] = model.coef_[0]
-        intercepts[model.classes_] = [0.0, model.intercept_[0]]
-    else:
-        coefficients[model.classes_] = model.coef_
-        intercepts[model.classes_] = model.intercept_
-    return coefficients, intercepts
 
 
 def _log_loss(scores: Floats, head: Head, scale: float = 1.0, shift: Floats | float = 0.0) -> float:
@@ -359,17 +391,24 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
         coefficients.append(weights)
         bias.append(intercepts)
     stacked = np.vstack(coefficients).T
-    scales = np.concatenate([blocks[block].scales for block in BLOCKS])
-    weights = (stacked * scales[:, None]).astype(np.float16).astype(np.float64)
-    keys = {block: blocks[block].keys for block in BLOCKS}
-    return Heads.build(keys, weights, np.concatenate(bias).astype(np.float32).astype(np.float64))
+    # The design has the character n-grams last, the model has them second.
+    sizes = {block: len(blocks[block].keys) for block in BLOCKS}
+    order = [*(block for block in BLOCKS if block != "char"), "char"]
+    starts = dict(zip(order, np.cumsum([0, *(sizes[block] for block in order)]), strict=False))
+    keys = {block: "\n".join(blocks[block].keys) for block in BLOCKS}
+    halves = {
+        block: (stacked[starts[block] : starts[block] + sizes[block]] * blocks[block].scales[:, None])
+        .astype("<f2")
+        .tobytes()
+        for block in BLOCKS
+    }
+    return Heads(keys, halves, tuple(np.concatenate(bias).astype(np.float32).tolist()))
 
 
 def _provenance(
     rows: Sequence[LabelledSentence], heads: Sequence[Head], fitted: Sequence[FittedHead]
 ) -> dict[str, Any]:
     import scipy
-    import sklearn
 
     return {
         "sentences": len(rows),
@@ -379,7 +418,6 @@ def _provenance(
             "python": platform.python_version(),
             "numpy": np.__version__,
             "scipy": scipy.__version__,
-            "scikit-learn": sklearn.__version__,
         },
         "heads": {head.name: result.record for head, result in zip(heads, fitted, strict=True)},
     }

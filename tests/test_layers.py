@@ -25,8 +25,8 @@ LAYERS = (
         "agreement",
     ),
     ("features", "linear"),
-    ("model", "model_folder", "baselines", "classifier"),
-    ("training", "evaluation"),
+    ("model", "model_folder", "scorer", "reference", "compiled", "baselines", "classifier"),
+    ("solver", "training", "evaluation"),
     (
         "terminal",
         "reasons",

@@ -1,0 +1,247 @@
+"""The compiled scorer does what the reference says: hashes to the bit, scores to a millionth, on any text."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.sparse import random as random_matrix
+
+import stance
+from stance.classifier import Classifier
+from stance.compiled import CompiledScorer, multiply
+from stance.errors import ModelError, OptionError
+from stance.labels import read_rows
+from stance.model import Heads
+from stance.reference import ReferenceScorer
+
+kernel = pytest.importorskip("stance._kernel", reason="the compiled scorer was not built here")
+EXAMPLES = int(os.environ.get("STANCE_FUZZ", "150"))
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MASK = (1 << 64) - 1
+
+
+def fold(a: int, b: int) -> int:
+    product = a * b
+    return (product >> 64) ^ (product & MASK)
+
+
+def hash64(data: bytes) -> int:
+    """The kernel's hash, written out: one multiplication for each eight bytes."""
+    found = len(data) * 0x9E3779B97F4A7C15 & MASK
+    chunks = [data[i : i + 8] for i in range(0, len(data), 8)] or [b""]
+    for chunk in chunks:
+        found = fold(found ^ int.from_bytes(chunk, "little"), 0xD1B54A32D192ED03)
+    return found or 1
+
+
+def hash_pair(left: int, right: int) -> int:
+    turned = (right << 29 | right >> 35) & MASK
+    return fold((left + 0x8CB92BA72F3D8DD7 & MASK) ^ turned, 0xABC98388FB8FAC03) or 1
+
+
+@pytest.fixture(scope="module")
+def default() -> Classifier:
+    return stance.load("default")
+
+
+@pytest.fixture(scope="module")
+def scorers(default: Classifier) -> tuple[CompiledScorer, ReferenceScorer]:
+    return CompiledScorer(default.model), ReferenceScorer(default.model)
+
+
+@pytest.fixture(scope="module")
+def vocabulary(default: Classifier) -> list[str]:
+    """Words that the model's lexicon looks at, beside others and marks that end clauses."""
+    schema = default.schema
+    phrases = [p for group in (schema.entities, schema.cues, schema.scopes) for names in group.values() for p in names]
+    known = [word.replace("*", "ing") for phrase in phrases for word in phrase.split()]
+    return [
+        *known,
+        *phrases,
+        "the",
+        "of",
+        "ΣΊΣΥΦΟΣ",
+        "İstanbul",
+        "naïve",
+        "北京",
+        "—",
+        "--",
+        ",",
+        ";",
+        ":",
+        "2024",
+        "x" * 50,
+    ]
+
+
+@FUZZ
+@given(data=st.binary(max_size=40), other=st.integers(0, MASK))
+def test_hashes_are_the_written_out_ones_to_the_bit(data: bytes, other: int) -> None:
+    assert kernel.hash64(data) == hash64(data)
+    assert kernel.hash_pair(hash64(data), other) == hash_pair(hash64(data), other)
+
+
+@FUZZ
+@given(text=st.text(st.characters(exclude_categories=()), max_size=300))
+def test_any_unicode_scores_as_the_reference_does(scorers: tuple[CompiledScorer, ReferenceScorer], text: str) -> None:
+    compiled, reference = (scorer.logits([text], 1) for scorer in scorers)
+    assert np.abs(compiled - reference).max() < 1e-6
+
+
+@FUZZ
+@given(data=st.data())
+def test_sentences_full_of_cues_score_as_the_reference_does(
+    scorers: tuple[CompiledScorer, ReferenceScorer], vocabulary: list[str], data: st.DataObject
+) -> None:
+    words = data.draw(st.lists(st.sampled_from(vocabulary), max_size=40))
+    joints = data.draw(
+        st.lists(st.sampled_from([" ", ", ", "-", "’", "_", "\n"]), min_size=len(words), max_size=len(words))
+    )
+    text = "".join(word + joint for word, joint in zip(words, joints, strict=True))
+    compiled, reference = (scorer.logits([text, text.upper()], 1) for scorer in scorers)
+    assert np.abs(compiled - reference).max() < 1e-6
+
+
+@FUZZ
+@given(texts=st.lists(st.text(max_size=60), max_size=5), bar=st.sampled_from([None, 0.5, 0.9]))
+def test_predictions_are_the_reference_s(
+    scorers: tuple[CompiledScorer, ReferenceScorer], default: Classifier, texts: list[str], bar: float | None
+) -> None:
+    bars = default._bars(bar)
+    compiled, reference = (scorer.predictions(texts, "sanctions", bars) for scorer in scorers)
+    assert [dataclasses.replace(p, topic_probabilities={}, stance_probabilities={}) for p in compiled] == [
+        dataclasses.replace(p, topic_probabilities={}, stance_probabilities={}) for p in reference
+    ]
+    for ours, theirs in zip(compiled, reference, strict=True):
+        assert ours.topic_probabilities == pytest.approx(theirs.topic_probabilities, abs=1e-6)
+        for target, probabilities in ours.stance_probabilities.items():
+            assert probabilities == pytest.approx(theirs.stance_probabilities[target], abs=1e-6)
+
+
+def test_every_labelled_sentence_scores_as_the_reference_does(
+    scorers: tuple[CompiledScorer, ReferenceScorer], default: Classifier
+) -> None:
+    rows = read_rows(Path(__file__).parent.parent / "labels", default.schema, splits=("dev",))
+    texts = [row.text for row in rows]
+    assert np.abs(scorers[0].logits(texts, 1) - scorers[1].logits(texts, 1)).max() < 1e-6
+
+
+def test_a_model_of_other_labels_scores_as_the_reference_does(tiny_model: Classifier) -> None:
+    texts = ["Norland snubbed Southmark.", "", "tariffs! tariffs", "Ω" * 3]
+    ours, theirs = (s(tiny_model.model).logits(texts, 1) for s in (CompiledScorer, ReferenceScorer))
+    assert np.abs(ours - theirs).max() < 1e-6
+
+
+def test_threads_and_neighbours_change_nothing(default: Classifier) -> None:
+    texts = [f"Report {n}: Beijing did not oppose sanctions on the North, {n % 7} aides said." for n in range(9000)]
+    alone = default.decision_function(texts)
+    assert (default.decision_function(texts, threads=3) == alone).all()
+    assert (default.decision_function(iter(texts)) == alone).all()
+    assert (default.decision_function(np.array(texts, dtype=object)) == alone).all()
+    assert (default.decision_function(texts[17]) == alone[17]).all()
+
+
+@pytest.mark.parametrize("threads", [0, -1, True, 1.5])
+def test_threads_must_be_a_count(default: Classifier, threads: int) -> None:
+    with pytest.raises(OptionError, match="threads must be an integer of at least 1"):
+        default.decision_function(["a"], threads=threads)
+
+
+def test_more_words_than_the_cache_holds_score_as_the_reference_does(
+    scorers: tuple[CompiledScorer, ReferenceScorer],
+) -> None:
+    texts = [
+        " ".join(f"w{'abcdefghij'[n % 10]}{n:x}" for n in range(start, start + 500)) for start in range(0, 80_000, 500)
+    ]
+    long = " ".join(texts)
+    first, last = texts[0], texts[-1]
+    scorers[0].logits([*texts, long, *texts[:3]], 1)
+    found = scorers[0].logits([first, long, last], 1)
+    assert np.abs(found - scorers[1].logits([first, long, last], 1)).max() < 1e-6
+
+
+def arrays(texts: list[str]) -> Iterator[object]:
+    yield pa.array(texts)
+    yield pa.array(["left out", *texts], pa.large_string())[1:]
+    yield pa.array(texts, pa.string_view())
+    yield pa.chunked_array([texts[:1], texts[1:]])
+
+
+def test_arrow_strings_are_read_where_they_lie(default: Classifier) -> None:
+    texts = ["Kim and Xi met.", "", "Пхеньян", "China vetoed a resolution that would have tightened the sanctions."]
+    for given_ in arrays(texts):
+        assert (default.decision_function(given_) == default.decision_function(texts)).all()
+
+
+def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
+    with pytest.raises(TypeError, match="expected str at index 2, got null"):
+        default.decision_function(pa.chunked_array([["a", "b"], [None]]))
+    with pytest.raises(TypeError, match="expected an Arrow array of strings, got Arrow format 'l'"):
+        default.decision_function(pa.array([1, 2]))
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"bytes"])
+def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: object) -> None:
+    for call in (default.classify, default.decision_function):
+        with pytest.raises(TypeError, match=f"expected str at index 300, got {type(bad).__name__}"):
+            call([*["a"] * 300, bad])  # type: ignore[list-item]
+
+
+def test_a_key_that_occurs_twice_and_a_weight_that_is_no_number_are_refused(tiny_model: Classifier) -> None:
+    heads = tiny_model.model.heads
+    first, _, rest = heads.keys["word"].partition("\n")
+    twice = {**heads.keys, "word": f"{first}\n{first}\n{rest.partition(chr(10))[2]}"}
+    with pytest.raises(ModelError, match="a key occurs twice"):
+        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(twice, heads.halves, heads.bias)))
+    infinite = {**heads.halves, "word": b"\x00\x7c" + heads.halves["word"][2:]}
+    with pytest.raises(ModelError, match="a weight is not a finite number"):
+        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(heads.keys, infinite, heads.bias)))
+
+
+@pytest.mark.parametrize("columns", [1, 3, 9, 11, 16, 17])
+def test_the_compiled_product_gives_scipy_s_bytes(columns: int) -> None:
+    matrix = random_matrix(60, 40, density=0.3, format="csr", dtype=np.float32, random_state=1)
+    dense = np.random.default_rng(1).normal(size=(40, columns)).astype(np.float32)
+    assert (multiply(matrix, dense) == matrix @ dense).all()
+
+
+def test_the_environment_chooses_the_implementation() -> None:
+    code = "import stance; print(stance.load('default').kernel)"
+    for wanted, name in (("reference", "reference (Python and NumPy)"), ("compiled", "compiled"), ("", "compiled")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "STANCE_KERNEL": wanted},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == name
+
+
+def test_a_sentence_is_classified_before_numpy_is_loaded() -> None:
+    code = "import sys, stance; stance.classify('Xi met Kim.'); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_an_installation_without_a_compiler_succeeds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "setup.py", "build_ext", "--build-lib", str(tmp_path / "lib"), "--build-temp", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, "CC": "/bin/false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*.so"))

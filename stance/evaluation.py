@@ -139,8 +139,8 @@ class _Counts:
         return found
 
 
-class _Model:
-    """A classifier as a `System`."""
+class ModelSystem:
+    """A classifier as a `System`: what the evaluator measures."""
 
     def __init__(self, model: Classifier, name: str) -> None:
         self.name = name
@@ -189,7 +189,7 @@ def evaluate_rows(
     return EvaluationResult(
         sentences=len(rows),
         articles=len({row.article for row in rows}),
-        model=figures(_Model(model, "model"), rows, model.schema, seed=seed, resamples=resamples),
+        model=figures(ModelSystem(model, "model"), rows, model.schema, seed=seed, resamples=resamples),
         baselines=tuple(figures(b, rows, model.schema, seed=seed, resamples=resamples) for b in baselines),
         calibration_error=_calibration_errors(model, rows, probabilities),
         coverage_at_90=_coverages(model, rows, probabilities),
@@ -243,26 +243,39 @@ def compare(
         raise LabelError("compare: the two models must have the same topics, targets and stances")
     rows = read_rows(source, new.schema, splits=(split,) if split and is_folder(source) else None)
     texts = [row.text for row in rows]
-    outcomes = [_Model(model, "model").decide(texts) for model in (old, new)]
+    outcomes = [ModelSystem(model, "model").decide(texts) for model in (old, new)]
+    return Comparison(
+        sentences=len(rows),
+        articles=len({row.article for row in rows}),
+        differences=paired(*outcomes, rows, new.schema, seed=seed, resamples=resamples),
+        changes=tuple(_changes(rows, outcomes[0], outcomes[1], new.schema)),
+    )
+
+
+def paired(
+    old: Outcome,
+    new: Outcome,
+    rows: Sequence[LabelledSentence],
+    schema: Schema,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> tuple[Difference, ...]:
+    """Every figure of two systems' decisions on the same sentences, its difference drawn anew by article."""
     groups = [row.article for row in rows]
     weights = draws(groups, resamples=resamples, seed=seed)
     one = np.ones((1, weights.shape[1]))
-    tables = [_counts(rows, outcome, new.schema) for outcome in outcomes]
+    tables = [_counts(rows, outcome, schema) for outcome in (old, new)]
     values = [table.figures(one, groups) for table in tables]
     samples = [table.figures(weights, groups) for table in tables]
-    return Comparison(
-        sentences=len(rows),
-        articles=len(set(groups)),
-        differences=tuple(
-            Difference(
-                name,
-                float(values[0][name][0]),
-                float(values[1][name][0]),
-                interval(float(values[1][name][0] - values[0][name][0]), samples[1][name] - samples[0][name]),
-            )
-            for name in values[0]
-        ),
-        changes=tuple(_changes(rows, outcomes[0], outcomes[1], new.schema)),
+    return tuple(
+        Difference(
+            name,
+            float(values[0][name][0]),
+            float(values[1][name][0]),
+            interval(float(values[1][name][0] - values[0][name][0]), samples[1][name] - samples[0][name]),
+        )
+        for name in values[0]
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import random
 import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -72,9 +73,11 @@ def test_no_two_words_open_more_than_one_sentence_in_seventy() -> None:
     assert count <= 0.015 * len(SENTENCES), opening
 
 
-def test_three_in_four_three_word_runs_are_distinct() -> None:
-    runs = [run for sentence in SENTENCES for run in grams(sentence.text, 3)]
-    assert len(set(runs)) / len(runs) > 0.75
+def test_four_in_five_three_word_runs_of_four_thousand_sentences_are_distinct() -> None:
+    # of a fixed number of sentences, since any language's share falls as text grows
+    drawn = random.Random(0).sample(SENTENCES, 4000)
+    runs = [run for sentence in drawn for run in grams(sentence.text, 3)]
+    assert len(set(runs)) / len(runs) > 0.8
 
 
 def test_sentences_have_five_to_forty_five_words_and_differ_in_length() -> None:

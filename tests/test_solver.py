@@ -1,0 +1,74 @@
+"""The solver finds what scikit-learn's logistic regression finds, on the product that it never makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+
+from stance import solver
+from stance.solver import Design, Problem, solve
+
+
+@pytest.fixture
+def design() -> Design:
+    """120 sentences of 60 words, of which each has its n-grams, and 20 other features."""
+    random = np.random.default_rng(0)
+    direct = csr_matrix(random.normal(size=(120, 20)) * (random.random((120, 20)) < 0.4))
+    spelled = csr_matrix((random.random((120, 60)) < 0.1).astype(float))
+    grams = csr_matrix(random.normal(size=(60, 30)) * (random.random((60, 30)) < 0.2))
+    return Design(direct, spelled, grams)
+
+
+@pytest.fixture
+def labels(design: Design) -> np.ndarray:
+    """Three classes that depend on the features, with noise."""
+    random = np.random.default_rng(1)
+    weights = random.normal(size=(design.width, 3))
+    return (design.scores(weights, np.zeros(3)) + random.gumbel(size=(120, 3))).argmax(axis=1)
+
+
+def test_scores_are_those_of_the_whole_matrix(design: Design) -> None:
+    whole = hstack([design.direct, design.spelled @ design.grams]).toarray()
+    weights = np.arange(design.width * 2.0).reshape(design.width, 2)
+    assert np.allclose(design.scores(weights, np.array([1.0, -1.0])), whole @ weights + [1, -1])
+
+
+def test_three_classes_are_fitted_as_scikit_learn_fits_them(
+    design: Design, labels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver, "TOLERANCE", 1e-6)
+    monkeypatch.setattr(solver, "CONSTANT", 30.0)  # an intercept as good as free, as scikit-learn's is
+    ((weights, intercepts),) = solve(design, [Problem(labels, np.ones(120, dtype=bool), 3, 0.5)])
+    whole = hstack([design.direct, design.spelled @ design.grams]).tocsr()
+    expected = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(whole, labels)
+    found = design.scores(weights, intercepts)
+    wanted = whole @ expected.coef_.T + expected.intercept_
+    assert np.allclose(
+        found - found.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True), atol=0.01
+    )
+
+
+def test_heads_side_by_side_are_each_fitted_as_alone(design: Design, labels: np.ndarray) -> None:
+    some = np.arange(120) % 3 > 0
+    problems = [
+        Problem(labels, np.ones(120, dtype=bool), 3, 0.5),
+        Problem((labels == 1).astype(np.int64), some, 1, 2.0),
+    ]
+    together = solve(design, problems)
+    for problem, (weights, intercepts) in zip(problems, together, strict=True):
+        ((alone, own),) = solve(design, [problem])
+        assert np.abs(design.scores(weights, intercepts) - design.scores(alone, own)).max() < 0.05
+
+
+def test_rows_that_do_not_count_change_nothing(design: Design, labels: np.ndarray) -> None:
+    counted = np.arange(120) < 80
+    other = np.where(counted, labels, (labels + 1) % 3)
+    one, two = (solve(design, [Problem(given, counted, 3, 1.0)])[0][0] for given in (labels, other))
+    assert np.allclose(one, two)
+
+
+def test_a_class_that_no_row_has_stays_unlikely(design: Design, labels: np.ndarray) -> None:
+    ((weights, intercepts),) = solve(design, [Problem(np.minimum(labels, 1), np.ones(120, dtype=bool), 3, 1.0)])
+    assert (design.scores(weights, intercepts).argmax(axis=1) < 2).all()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import stance
-from benchmarks.domain import LABELS, real_sentences
+from benchmarks.domain import LABELS, Sets, test_sets
 from benchmarks.record import Record
 from stance.agreement import Agreement, agreement, agreement_by
 from stance.annotations import read_annotations
@@ -22,7 +22,6 @@ from stance.gold import sentences_to_label
 from stance.labels import read_rows
 from stance.records import LabelledSentence, fingerprint
 from stance.schema import Schema
-from stance.standoff import hydrate
 
 SPLITS = ("train", "dev", "test")
 SHARES = (0.12, 0.25, 0.5, 0.75, 1.0)
@@ -34,11 +33,7 @@ def run(*, articles: Path | None, real: Path | None, seed: int = 0) -> Record:
     schema = Schema.load(LABELS / "schema.toml")
     splits = {split: read_rows(LABELS, schema, splits=(split,)) for split in SPLITS}
     rows = [row for split in SPLITS for row in splits[split]]
-    sets = {"test split": splits["test"]}
-    if articles:
-        sets["published articles"] = hydrate(LABELS / "standoff" / "gold.jsonl", articles, schema).rows
-    if real:
-        sets["real sentences"] = real_sentences(real, schema.target_names)
+    sets = test_sets(schema, articles=articles, real=real)
     results = {
         "counts": _counts(splits, rows, schema),
         **_agreements(schema),
@@ -81,13 +76,13 @@ def _counts(
 
 
 def _agreements(schema: Schema) -> dict[str, Any]:
-    coders = [read_annotations(LABELS / "annotations" / f"coder_{coder}.jsonl", schema) for coder in "ab"]
+    one, two = (read_annotations(LABELS / "annotations" / f"coder_{coder}.jsonl", schema) for coder in "ab")
     sentences = sentences_to_label(LABELS)
     groups = {s.id: s.article for s in sentences}
     key = {s.id: s.register for s in sentences}
-    by_register = agreement_by(*coders, schema, key=key, groups=groups, resamples=0)
+    by_register = agreement_by(one, two, schema, key=key, groups=groups, resamples=0)
     return {
-        "agreement": [_agreement(found) for found in agreement(*coders, schema, groups=groups)],
+        "agreement": [_agreement(found) for found in agreement(one, two, schema, groups=groups)],
         "agreement by register": {
             register: {_column(found): round(found.kappa.value, 3) for found in columns}
             for register, columns in by_register.items()
@@ -105,9 +100,7 @@ def _agreement(found: Agreement) -> dict[str, Any]:
     return {"column": _column(found), "n": found.n, **figures}
 
 
-def _learning_curve(
-    train: Sequence[LabelledSentence], sets: dict[str, list[LabelledSentence]], schema: Schema, seed: int
-) -> list[dict[str, Any]]:
+def _learning_curve(train: Sequence[LabelledSentence], sets: Sets, schema: Schema, seed: int) -> list[dict[str, Any]]:
     articles = sorted({row.article for row in train})
     order = np.random.default_rng(seed).permutation(articles).tolist()
     curve = []

@@ -129,7 +129,7 @@ def table(record: Record) -> str:
             "",
             "Each fitted on the train split and tuned on the same grouped folds, four configurations each; decided at",
             "0.5 (topics) and by the most probable stance, without thresholds of their own. *Ours over it* is the",
-            "paired difference, drawn by article; in bold where its 95% interval lies above zero, in italics where below.",
+            "paired difference, drawn by article; bold where its 95% interval lies above zero, italic where below.",
             "",
             "| set | peer | trained on | topics, mean F1 | ours over it | stance, mean macro-F1 | ours over it |",
             "|---|---|---|---|---|---|---|",
@@ -158,11 +158,10 @@ def table(record: Record) -> str:
         for key, score in result["model"]["labels"].items():
             output = key if ":" not in key else f"{key.split(':')[0]} stance"
             first = ":" not in key or key.endswith(":favor")
-            cells = [f"{score[name]:.3f}" for name in ("precision", "recall", "f1")]
-            coverage = f"{result['coverage_at_90'][output]:.0%}" if first else ""
-            lines.append(
-                f"| {key} | {score['support']} | {' | '.join(cells)} | {result['calibration_error'][key]:.3f} | {coverage} |"
-            )
+            cells = [str(score["support"]), *(f"{score[name]:.3f}" for name in ("precision", "recall", "f1"))]
+            cells.append(f"{result['calibration_error'][key]:.3f}")
+            cells.append(f"{result['coverage_at_90'][output]:.0%}" if first else "")
+            lines.append(f"| {key} | {' | '.join(cells)} |")
     lines += [
         "",
         "### Years held out",

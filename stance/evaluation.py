@@ -243,12 +243,12 @@ def compare(
         raise LabelError("compare: the two models must have the same topics, targets and stances")
     rows = read_rows(source, new.schema, splits=(split,) if split and is_folder(source) else None)
     texts = [row.text for row in rows]
-    outcomes = [ModelSystem(model, "model").decide(texts) for model in (old, new)]
+    before, after = (ModelSystem(model, "model").decide(texts) for model in (old, new))
     return Comparison(
         sentences=len(rows),
         articles=len({row.article for row in rows}),
-        differences=paired(*outcomes, rows, new.schema, seed=seed, resamples=resamples),
-        changes=tuple(_changes(rows, outcomes[0], outcomes[1], new.schema)),
+        differences=paired(before, after, rows, new.schema, seed=seed, resamples=resamples),
+        changes=tuple(_changes(rows, before, after, new.schema)),
     )
 
 

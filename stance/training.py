@@ -27,7 +27,7 @@ from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
 from stance.records import LabelledSentence, fingerprint
 from stance.schema import NEUTRAL, Output, Schema
-from stance.solver import Design, Problem, solve
+from stance.solver import Design, Mask, Problem, solve
 from stance.sources import Source, is_folder
 from stance.splits import grouped_folds
 
@@ -38,6 +38,10 @@ Ints = NDArray[np.int64]
 BLOCK_WEIGHTS = {"presence": 2.0}
 """How much a block's values count against the others' 1: who is in a sentence says much, in few features."""
 Progress = Callable[[str], None]
+TRIAL_FOLDS = 2
+"""Folds that the strengths are tried on, where there are several to choose from."""
+GRID = np.linspace(0.04, 0.96, 47)
+"""Thresholds that are tried."""
 TOPIC_CLASSES: tuple[str, ...] = ("absent", "present")
 
 
@@ -84,7 +88,6 @@ class FittedHead:
 class Calibrated:
     """How a head's raw scores become probabilities and decisions, chosen out of fold."""
 
-    strength: float
     scale: float
     shift: Floats
     decisions: dict[str, Decision]
@@ -265,40 +268,68 @@ def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: I
 
 
 def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], options: Options) -> list[FittedHead]:
-    """Choose strengths by out-of-fold log loss, calibrate and set thresholds out of fold, fit on all rows."""
+    """Choose strengths on the first folds, calibrate and set thresholds out of fold, fit on all rows."""
     from joblib import Parallel, delayed
 
     # With the compiled product, threads share the matrices and start at once; without it, they would wait in turn.
     parallel = Parallel(n_jobs=options.jobs, prefer="threads" if speeds_training() else "processes")
     everything = np.ones(design.direct.shape[0], dtype=bool)
     held = [_mask(fold, len(everything)) for fold in folds]
-    tasks = [delayed(_held_out)(design, heads, mask, c) for c in options.strengths for mask in held]
-    whole = [delayed(_solved)(design, heads, everything, [options.strengths[0]] * len(heads))]
-    one = len(options.strengths) == 1
-    *parts, final = parallel([*tasks, *(whole if one else [])]) + ([] if one else [None])
-    scores: dict[float, list[Floats]] = {}
-    for number, c in enumerate(options.strengths):
-        scores[c] = [np.zeros((len(everything), len(head.classes))) for head in heads]
-        for mask, found in zip(held, parts[number * len(held) :], strict=False):
-            for head_scores, part in zip(scores[c], found, strict=True):
-                head_scores[mask] = part
-    chosen = [_calibrated(head, {c: scores[c][i][head.rows] for c in scores}) for i, head in enumerate(heads)]
-    if final is None:
-        final = _solved(design, heads, everything, [head.strength for head in chosen])
-    return [
-        FittedHead(weights * how.scale, intercepts * how.scale + how.shift, how.decisions, how.record)
-        for (weights, intercepts), how in zip(final, chosen, strict=True)
-    ]
+    trial = held[:TRIAL_FOLDS] if len(options.strengths) > 1 else []
+    tried = [(c, mask) for c in options.strengths for mask in trial]
+    parts = parallel(delayed(_held_out)(design, heads, mask, [c] * len(heads)) for c, mask in tried)
+    scores = {
+        c: _joined(heads, [(m, part) for (d, m), part in zip(tried, parts, strict=True) if d == c])
+        for c in options.strengths
+    }
+    seen = np.any(trial, axis=0) if trial else None
+    losses = [_losses(head, {c: scores[c][i] for c in scores}, seen) for i, head in enumerate(heads)]
+    strengths = [min(found, key=lambda c: found[c]) if found else options.strengths[0] for found in losses]
+    *rest, final = parallel(
+        [
+            *(delayed(_held_out)(design, heads, mask, strengths) for mask in held[len(trial) :]),
+            delayed(_solved)(design, heads, everything, strengths),
+        ]
+    )
+    known = [(mask, [scores[c][i][mask] for i, c in enumerate(strengths)]) for mask in trial]
+    whole = _joined(heads, [*known, *zip(held[len(trial) :], rest, strict=True)])
+    fitted = []
+    for i, (head, (weights, intercepts)) in enumerate(zip(heads, final, strict=True)):
+        how = _calibrated(head, whole[i][head.rows], strengths[i], losses[i])
+        fitted.append(FittedHead(weights * how.scale, intercepts * how.scale + how.shift, how.decisions, how.record))
+    return fitted
 
 
-def _mask(rows: Ints, length: int) -> NDArray[np.bool_]:
+def _joined(heads: Sequence[Head], parts: Sequence[tuple[Mask, Sequence[Floats]]]) -> list[Floats]:
+    """Each head's scores of all rows, put together from folds."""
+    found = [np.zeros((len(parts[0][0]) if parts else 0, len(head.classes))) for head in heads]
+    for mask, scores in parts:
+        for whole, part in zip(found, scores, strict=True):
+            whole[mask] = part
+    return found
+
+
+def _losses(head: Head, scores: dict[float, Floats], seen: Mask | None) -> dict[float, float]:
+    """Strength -> log loss, once calibrated, on the rows of the trial folds."""
+    if seen is None:
+        return {}
+    inside = seen[head.rows]
+    part = dataclasses.replace(head, labels=head.labels[inside], weights=head.weights[inside])
+    found = {}
+    for c, whole in scores.items():
+        own = whole[head.rows][inside]
+        found[c] = _log_loss(own, part, *_calibration(own, part))
+    return found
+
+
+def _mask(rows: Ints, length: int) -> Mask:
     mask = np.zeros(length, dtype=bool)
     mask[rows] = True
     return mask
 
 
 def _solved(
-    design: Design, heads: Sequence[Head], rows: NDArray[np.bool_], strengths: Sequence[float]
+    design: Design, heads: Sequence[Head], rows: Mask, strengths: Sequence[float]
 ) -> list[tuple[Floats, Floats]]:
     """Each head's coefficients (classes, features) and intercepts, fitted on some rows."""
     problems = []
@@ -316,17 +347,16 @@ def _solved(
     return found
 
 
-def _held_out(design: Design, heads: Sequence[Head], held: NDArray[np.bool_], strength: float) -> list[Floats]:
+def _held_out(design: Design, heads: Sequence[Head], held: Mask, strengths: Sequence[float]) -> list[Floats]:
     """Each head's scores of the rows held out, fitted on the others."""
     rest = design[held]
-    return [rest.scores(w.T, b) for w, b in _solved(design, heads, ~held, [strength] * len(heads))]
+    return [rest.scores(w.T, b) for w, b in _solved(design, heads, ~held, strengths)]
 
 
-def _calibrated(head: Head, held_out: dict[float, Floats]) -> Calibrated:
-    losses = {c: _log_loss(scores, head) for c, scores in held_out.items()}
-    strength = min(losses, key=lambda c: losses[c])
-    scale, shift = _calibration(held_out[strength], head)
-    probabilities = softmax(held_out[strength] * scale + shift)
+def _calibrated(head: Head, scores: Floats, strength: float, tried: dict[float, float]) -> Calibrated:
+    scale, shift = _calibration(scores, head)
+    losses = tried or {strength: _log_loss(scores, head, scale, shift)}
+    probabilities = softmax(scores * scale + shift)
     decisions = _decisions(probabilities, head)
     record = {
         "C": strength,
@@ -336,7 +366,7 @@ def _calibrated(head: Head, held_out: dict[float, Floats]) -> Calibrated:
         "classes": dict(zip(head.classes, np.bincount(head.labels, minlength=len(head.classes)).tolist(), strict=True)),
         "f1": _held_out_f1(probabilities, head, decisions),
     }
-    return Calibrated(strength, scale, shift, decisions, record)
+    return Calibrated(scale, shift, decisions, record)
 
 
 def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:
@@ -368,17 +398,47 @@ def _calibration(scores: Floats, head: Head) -> tuple[float, Floats]:
 
 def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
     """Threshold and precision curve of each label, on the out-of-fold probabilities at the rates in use."""
-    topic = head.is_topic
     decisions = {}
+    thresholds = _thresholds(probabilities, head)
     for number, name in enumerate(head.classes):
-        if topic and name == "absent":
+        if head.is_topic and name == "absent":
             continue
-        truth = head.labels == number
-        column = Column(head.output.name) if topic else Column(head.output.name, name)
-        threshold = 1.0 if name == NEUTRAL else best_threshold(truth, probabilities[:, number], head.weights)
-        curve = precision_curve(truth, probabilities[:, number], head.weights)
-        decisions[column.key] = Decision(threshold=threshold, curve=curve)
+        column = Column(head.output.name) if head.is_topic else Column(head.output.name, name)
+        curve = precision_curve(head.labels == number, probabilities[:, number], head.weights)
+        decisions[column.key] = Decision(threshold=float(thresholds[number]), curve=curve)
     return decisions
+
+
+def _thresholds(probabilities: Floats, head: Head) -> Floats:
+    """Each class's own best threshold; where neutral is among the classes, those that together give the best macro-F1,
+    found by turns, since a case called favor is not called neutral."""
+    classes = range(len(head.classes))
+    found = np.array([best_threshold(head.labels == c, probabilities[:, c], head.weights) for c in classes])
+    if NEUTRAL not in head.classes:
+        return found
+    rest = head.classes.index(NEUTRAL)
+    found[rest] = 1.0
+    counts = np.bincount(head.labels, minlength=len(classes))
+    for _ in range(3):
+        for c in classes:
+            if c == rest:
+                continue
+            scores = np.array(
+                [_macro_f1(probabilities, head, np.where(np.arange(len(classes)) == c, t, found)) for t in GRID]
+            )
+            # Smoothed, and drawn toward 0.5 as if by ten more cases, as a single threshold is.
+            smooth = np.convolve(np.pad(scores, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+            found[c] = (counts[c] * GRID[int(smooth.argmax())] + 10 * 0.5) / (counts[c] + 10)
+    return found
+
+
+def _macro_f1(probabilities: Floats, head: Head, thresholds: Floats) -> float:
+    """Macro-F1 of the decisions, each row weighed at the rates in use."""
+    size = len(head.classes)
+    decided = decide(probabilities, head.classes, thresholds)
+    table = np.bincount(head.labels * size + decided, weights=head.weights, minlength=size * size).reshape(size, size)
+    right, both = np.diag(table), table.sum(axis=0) + table.sum(axis=1)
+    return float(np.mean(2 * right / np.maximum(both, 1e-12)))
 
 
 def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:

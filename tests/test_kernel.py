@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import subprocess
 import sys
@@ -245,3 +246,17 @@ def test_an_installation_without_a_compiler_succeeds(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("*.so"))
+
+
+def test_the_garbage_collector_is_left_as_it_was(default: Classifier) -> None:
+    default.classify(["a"] * 600)
+    assert gc.isenabled()
+    with pytest.raises(TypeError):
+        default.classify(["a", None])  # type: ignore[list-item]
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        default.classify(["a"] * 600)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import random
+import re
 import statistics
 from collections import Counter, defaultdict
 from pathlib import Path

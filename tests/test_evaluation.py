@@ -8,7 +8,8 @@ import pytest
 from stance import LabelError, LabelledSentence, Schema
 from stance.baselines import Chance, Keywords, Majority, Outcome
 from stance.classifier import Classifier
-from stance.evaluation import compare, evaluate, figures
+from stance.evaluation import compare, evaluate, figures, paired
+from stance.metrics import Interval
 
 
 class Fixed:
@@ -103,3 +104,19 @@ def test_a_model_compared_with_itself_changes_nothing(
     found = compare(tiny_model, tiny_model, list(tiny_rows), resamples=20)
     assert found.changes == ()
     assert all(d.difference.low == d.difference.high == 0 for d in found.differences)
+
+
+def test_paired_figures_differ_by_what_the_decisions_differ_in(
+    tiny_schema: Schema, tiny_rows: list[LabelledSentence]
+) -> None:
+    rows = tiny_rows[:8]
+    right = Outcome(
+        np.array([[topic in (row.topics or ()) for topic in tiny_schema.topic_names] for row in rows]),
+        np.array([[tiny_schema.stances.index(row.stances[t]) for t in tiny_schema.target_names] for row in rows]),
+    )
+    wrong = Outcome(~right.topics, (right.stances + 1) % 3)
+    found = {d.figure: d for d in paired(wrong, right, rows, tiny_schema, resamples=20)}
+    assert (found["mean_topic_f1"].old, found["mean_topic_f1"].new) == (0.0, 1.0)
+    assert found["mean_stance_macro_f1"].difference.value == 1.0
+    same = {d.figure: d for d in paired(right, right, rows, tiny_schema, resamples=20)}
+    assert same["mean_topic_f1"].difference == Interval(0.0, 0.0, 0.0)

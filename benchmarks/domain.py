@@ -152,15 +152,13 @@ def table(record: Record) -> str:
             "",
             f"### Labels, on {title}",
             "",
-            "| label | cases | precision | recall | F1 | calibration error | coverage at 90% precision |",
+            "| label | cases | precision | recall | F1 | calibration error | found at 90% precision |",
             "|---|---|---|---|---|---|---|",
         ]
         for key, score in result["model"]["labels"].items():
-            output = key if ":" not in key else f"{key.split(':')[0]} stance"
-            first = ":" not in key or key.endswith(":favor")
             cells = [str(score["support"]), *(f"{score[name]:.3f}" for name in ("precision", "recall", "f1"))]
             cells.append(f"{result['calibration_error'][key]:.3f}")
-            cells.append(f"{result['coverage_at_90'][output]:.0%}" if first else "")
+            cells.append(f"{result['coverage_at_90'][key]:.0%}" if score["support"] else "")
             lines.append(f"| {key} | {' | '.join(cells)} |")
     lines += [
         "",

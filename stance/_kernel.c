@@ -1681,7 +1681,7 @@ static char arrow_kind(const struct ArrowSchema *schema) {
     if (!strcmp(schema->format, "u")) return 'u';
     if (!strcmp(schema->format, "U")) return 'U';
     if (!strcmp(schema->format, "vu")) return 'v';
-    PyErr_Format(PyExc_TypeError, "expected an Arrow array of strings, got Arrow format '%s'", schema->format);
+    PyErr_Format(PyExc_BufferError, "not an Arrow array of strings: format '%s'", schema->format);
     return 0;
 }
 

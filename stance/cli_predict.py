@@ -63,7 +63,7 @@ def classify(
             "--min-precision",
             metavar="SHARE",
             help="Abstain where the model is not this reliable: with 0.9, labels are given only where nine of ten "
-            "were right on sentences held out in training.",
+            "were right on sentences held out in training. Mostly favor and against are withheld: mind it with shares.",
         ),
     ] = None,
     lines: Annotated[

@@ -75,10 +75,14 @@ class CompiledScorer:
         """Calibrated logits, shape (n, columns); also of Arrow strings, without a Python string a row."""
         import numpy as np
 
-        if hasattr(texts, "__arrow_c_stream__"):
-            return self._joined(self._kernel.score_stream(texts.__arrow_c_stream__()))
-        if hasattr(texts, "__arrow_c_array__"):
-            return self._joined([self._kernel.score_arrow(*texts.__arrow_c_array__())])
+        check_texts(texts)
+        try:
+            if hasattr(texts, "__arrow_c_stream__"):
+                return self._joined(self._kernel.score_stream(texts.__arrow_c_stream__()))
+            if hasattr(texts, "__arrow_c_array__"):
+                return self._joined([self._kernel.score_arrow(*texts.__arrow_c_array__())])
+        except (BufferError, UnicodeError):
+            pass  # Arrow, but not of plain strings, or strings that it cannot hold: take them one by one
         parts = [self._scores(chunk, first, threads) for first, chunk in _chunks(texts, CHUNK * threads)]
         return parts[0] if len(parts) == 1 else np.vstack([*parts, np.empty((0, self._width))])
 
@@ -151,8 +155,10 @@ def speeds_training() -> bool:
 def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The texts as tuples, with the number of each one's first; lists whole, other iterables a piece at a time."""
     check_texts(texts)
-    if type(texts).__name__ == "ndarray" and hasattr(texts, "tolist"):
-        texts = texts.tolist()
+    for whole in ("to_pylist", "tolist"):  # Arrow; NumPy and pandas
+        if hasattr(texts, whole):
+            texts = getattr(texts, whole)()
+            break
     if isinstance(texts, list | tuple):
         yield 0, tuple(texts)
         return

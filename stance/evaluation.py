@@ -62,7 +62,8 @@ class EvaluationResult:
         model: the model's figures.
         baselines: majority, keyword rules and chance on the same sentences.
         calibration_error: column key -> expected calibration error.
-        coverage_at_90: output name -> share of sentences that can be decided at 90% precision.
+        coverage_at_90: column key -> share of the label's sentences that can be told with nine of ten told right.
+        trained_on_these: whether the model was trained on just these sentences, so that the figures flatter it.
         fingerprint: SHA-256 of the sentences and labels.
     """
 
@@ -75,6 +76,7 @@ class EvaluationResult:
     fingerprint: str
     seed: int
     split: str | None = None
+    trained_on_these: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form."""
@@ -169,8 +171,15 @@ def evaluate(
     Raises:
         LabelError: the labels do not fit the model's schema, or there are none.
     """
-    rows = read_rows(source, model.schema, splits=(split,) if split and is_folder(source) else None)
-    return evaluate_rows(model, rows, seed=seed, resamples=resamples, split=split)
+    _check_model(model)
+    chosen = split if is_folder(source) else None
+    rows = read_rows(source, model.schema, splits=(chosen,) if chosen else None)
+    return evaluate_rows(model, rows, seed=seed, resamples=resamples, split=chosen)
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, Classifier):
+        raise TypeError(f"expected a Classifier, got {type(model).__name__}: stance.load(...) or stance.train(...)")
 
 
 def evaluate_rows(
@@ -196,7 +205,14 @@ def evaluate_rows(
         fingerprint=fingerprint(rows),
         seed=seed,
         split=split,
+        trained_on_these=_trained_on(model, rows),
     )
+
+
+def _trained_on(model: Classifier, rows: Sequence[LabelledSentence]) -> bool:
+    # Training takes rows in this order, so the same sentences have the same fingerprint.
+    ordered = sorted(rows, key=lambda row: (row.article, row.id, row.text))
+    return fingerprint(ordered) == model.model.provenance.get("fingerprint")
 
 
 def figures(
@@ -235,6 +251,8 @@ def compare(
     Raises:
         LabelError: the models decide different outputs, or the labels do not fit.
     """
+    _check_model(old)
+    _check_model(new)
     if (old.schema.topic_names, old.schema.target_names, old.schema.stances) != (
         new.schema.topic_names,
         new.schema.target_names,
@@ -344,22 +362,11 @@ def _calibration_errors(model: Classifier, rows: Sequence[LabelledSentence], pro
 
 
 def _coverages(model: Classifier, rows: Sequence[LabelledSentence], probabilities: Floats) -> dict[str, float]:
-    """Topics: being right about present or absent; targets: being right about the likeliest stance."""
-    found: dict[str, float] = {}
-    by_target: dict[str, list[int]] = {}
-    for c, column in enumerate(model.columns):
-        if column.stance is not None:
-            by_target.setdefault(column.name, []).append(c)
-            continue
-        p = probabilities[:, c]
-        truth = np.array([column.name in (row.topics or ()) for row in rows])
-        found[column.name] = coverage_at((p >= 0.5) == truth, np.maximum(p, 1 - p), 0.9)
-    for target, columns in by_target.items():
-        p = probabilities[:, columns]
-        labels = [row.stances.get(target) for row in rows]
-        right = np.array([model.schema.stances[k] == label for k, label in zip(p.argmax(axis=1), labels, strict=True)])
-        found[f"{target} stance"] = coverage_at(right, p.max(axis=1), 0.9)
-    return found
+    return {
+        key: coverage_at(truth[labelled], probabilities[labelled, c], 0.9)
+        for c, key, labelled, truth in _truths(model, rows)
+        if labelled.any()
+    }
 
 
 def _changes(rows: Sequence[LabelledSentence], old: Outcome, new: Outcome, schema: Schema) -> Iterable[Change]:

@@ -69,12 +69,14 @@ def parse_row(values: Mapping[str, Any], schema: Schema, default_id: str) -> Lab
     Raises:
         LabelError: no text, no label column, or a value that does not fit.
     """
+    if "text" not in values:
+        raise LabelError(f"there is no column 'text'; found {', '.join(map(str, values))}")
     labels = (*LABEL_COLUMNS, *schema.target_names)
     if not any(column in values for column in labels):
         raise LabelError(f"expected a label column ({listed(labels)}), got only {listed(map(str, values))}")
     text = values.get("text")
     if missing(text) or (isinstance(text, str) and not text.strip()):
-        raise LabelError("expected text, got none" + ("" if "text" in values else "; there is no column 'text'"))
+        raise LabelError("expected text, got none")
     if not isinstance(text, str):
         raise LabelError(f"expected text as a string, got {type(text).__name__} {text!r}")
     name = _plain(values, "id") or default_id

@@ -63,19 +63,20 @@ def calibration_error(truth: Bools, probabilities: Floats, bins: int = 10) -> fl
     return float(sum(gaps) / max(len(truth), 1))
 
 
-def coverage_at(truth: Bools, confidence: Floats, precision: float) -> float:
-    """Largest share of cases, most confident first, of which at least ``precision`` are right.
+def coverage_at(truth: Bools, probabilities: Floats, precision: float) -> float:
+    """Largest share of a label's cases that can be told, most probable first, with at least ``precision`` right among
+    all that are told: its recall at that precision.
 
     Args:
-        truth: (n,) whether the decision was right.
-        confidence: (n,) how sure it was; cases of equal confidence stay together.
+        truth: (n,) whether a case truly has the label.
+        probabilities: (n,) of the label; equal ones stay together.
     """
-    order = np.argsort(-confidence, kind="stable")
-    right = np.cumsum(truth[order])
+    order = np.argsort(-probabilities, kind="stable")
+    hits = np.cumsum(truth[order])
     n = np.arange(1, len(order) + 1)
-    last_of_tie = np.append(np.diff(confidence[order]) != 0, True)
-    good = last_of_tie & (right / n >= precision)
-    return float(n[good].max() / len(order)) if good.any() else 0.0
+    last_of_tie = np.append(np.diff(probabilities[order]) != 0, True)
+    good = last_of_tie & (hits / n >= precision)
+    return float(hits[good].max() / hits[-1]) if good.any() and hits[-1] else 0.0
 
 
 def best_threshold(truth: Bools, probabilities: Floats, weights: Floats) -> float:

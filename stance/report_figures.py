@@ -23,13 +23,13 @@ def print_evaluation(screen: Screen, result: EvaluationResult) -> None:
     """The model beside its baselines, then each label on its own."""
     split = f", split {result.split}" if result.split else ""
     screen.line(f"{_measured_on(result.sentences, result.articles)}{split}")
+    if result.trained_on_these:
+        screen.line(Cell("the model was trained on just these sentences: what it remembers is no measure", "bold"))
     screen.line(Cell(_intervals_note(result.articles), "dim"))
     screen.line()
     screen.table(systems_table((result.model, *result.baselines), intervals=result.articles > 1))
     screen.line()
     screen.table(labels_table(result))
-    screen.line()
-    screen.table(coverage_table(result))
 
 
 def systems_table(systems: Sequence[Figures], *, intervals: bool = True) -> Table:
@@ -47,24 +47,19 @@ def systems_table(systems: Sequence[Figures], *, intervals: bool = True) -> Tabl
 
 
 def labels_table(result: EvaluationResult) -> Table:
-    """Precision, recall, F1, support and calibration error of each label."""
+    """Precision, recall, F1, support, calibration error, and recall at 90% precision of each label."""
     rows = [
         (
             key.replace(":", ": "),
             str(score.support),
             *(_number(value) for value in (score.precision, score.recall, score.f1)),
             _number(result.calibration_error.get(key, math.nan)),
+            f"{100 * result.coverage_at_90.get(key, math.nan):.0f}%" if score.support else "",
         )
         for key, score in result.model.labels.items()
     ]
-    columns = ("sentences", "precision", "recall", "F1", "calibration error")
+    columns = ("sentences", "precision", "recall", "F1", "calibration error", "found at 90% precision")
     return Table((Column("label"), *(Column(name, right=True) for name in columns)), tuple(rows))
-
-
-def coverage_table(result: EvaluationResult) -> Table:
-    """What share of the sentences each output can decide with nine of ten right."""
-    rows = tuple((name, f"{100 * share:.0f}%") for name, share in result.coverage_at_90.items())
-    return Table((Column("output"), Column("decided at 90% precision", right=True)), rows)
 
 
 def print_comparison(screen: Screen, found: Comparison, *, show: int, more: str = "") -> None:

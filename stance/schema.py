@@ -108,7 +108,7 @@ class Schema:
             return name
         raise LabelError(
             f"expected a topic ({listed(self.topic_names) or 'none in this schema'}), got {name!r}"
-            + did_you_mean(name, self.topic_names)
+            + (did_you_mean(name, self.topic_names) or '; for topics of your own: schema "infer"')
         )
 
     def check_target(self, name: object) -> str:

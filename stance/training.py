@@ -121,6 +121,12 @@ def train(
     _require_extra()
     settings = Options.from_dict({**(options or Options()).to_dict(), **changes})
     chosen = _schema_for(source, schema)
+    if schema is None and progress and not is_folder(source):
+        progress(
+            f"schema of the shipped model: topics {', '.join(chosen.topic_names)}; targets "
+            f"{', '.join(chosen.target_names)}; its word lists and its share of neutral sentences. For topics and "
+            'targets of your own: schema "infer"'
+        )
     rows = read_rows(source, chosen, splits=tuple(splits) if is_folder(source) else None)
     if not rows:
         raise LabelError("training: expected labelled sentences, got none")
@@ -173,6 +179,9 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     analyses = [featurizer.analyse(row.text) for row in rows]
     blocks, design = _features(analyses, featurizer, options)
     heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
+    for head in heads:
+        if not head.is_topic and NEUTRAL in head.classes and head.classes.index(NEUTRAL) not in head.labels:
+            progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
     folds = grouped_folds(rows, k=options.folds, seed=options.seed)
     progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
     fitted = _fit_heads(design, heads, folds, options)
@@ -264,7 +273,7 @@ def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: I
     rates = np.array([output.rates.get(name, np.nan) for name in classes])
     if rest in classes and output.rates:
         rates[classes.index(rest)] = 1 - sum(output.rates.values())
-    return np.where(np.isnan(rates), 1.0, rates / share)
+    return np.where(np.isnan(rates) | (counts == 0), 1.0, rates / np.where(counts == 0, 1.0, share))
 
 
 def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], options: Options) -> list[FittedHead]:

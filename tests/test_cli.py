@@ -311,7 +311,7 @@ def test_evaluate_shows_baselines_and_labels(run: Run, tiny_folder: Path, tiny_l
     assert out.startswith("7 sentences of 1 article, split test\n")
     assert "majority" in out
     assert "calibration error" in out
-    assert "decided at 90% precision" in out
+    assert "found at 90% precision" in out
 
 
 def test_evaluate_json_is_json_without_nan(run: Run, tiny_folder: Path, tiny_labels: Path) -> None:

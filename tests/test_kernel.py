@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -184,10 +185,20 @@ def test_arrow_strings_are_read_where_they_lie(default: Classifier) -> None:
         assert (default.decision_function(given_) == default.decision_function(texts)).all()
 
 
+def test_arrow_that_is_not_of_plain_strings_is_read_one_by_one(default: Classifier) -> None:
+    texts = ["Kim and Xi met.", "Kim and Xi met.", "China"]
+    same = default.decision_function(texts)
+    assert (default.decision_function(pa.array(texts).dictionary_encode()) == same).all()
+    assert (default.decision_function(pd.Series(texts, dtype="category")) == same).all()
+    assert default.classify(pa.array(texts)) == default.classify(texts)
+    odd = ["a \ud800", "b"]
+    assert (default.decision_function(pd.Series(odd, dtype=object)) == default.decision_function(odd)).all()
+
+
 def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
     with pytest.raises(TypeError, match="expected str at index 2, got null"):
         default.decision_function(pa.chunked_array([["a", "b"], [None]]))
-    with pytest.raises(TypeError, match="expected an Arrow array of strings, got Arrow format 'l'"):
+    with pytest.raises(TypeError, match="expected str at index 0, got int"):
         default.decision_function(pa.array([1, 2]))
 
 

@@ -201,7 +201,7 @@ CSV_ERRORS = [
     ),
     ('text,stance\n"a\nb",favor\n\nc,no\n', r"line 5: expected a stance .*got 'no'"),
     ("text,stance\n,favor\n", r"line 2: expected text, got none"),
-    ("words,stance\na,favor\n", r"line 2: expected text, got none; there is no column 'text'"),
+    ("words,stance\na,favor\n", r"line 2: there is no column 'text'; found words, stance"),
     ("text,source\na,b\n", r"line 2: expected a label column \('topics', .*'china_ties'.* got only 'text' or 'source'"),
     ("text,stanse\na,favor\n", r"line 1: unknown column 'stanse'; did you mean 'stance'\?"),
     ("text,stance,Sanctions\na,favor,favor\n", r"line 1: unknown column 'Sanctions'; did you mean 'sanctions'\?"),

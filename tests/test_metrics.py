@@ -38,12 +38,13 @@ def test_calibration_error_is_the_mean_gap_between_promise_and_truth() -> None:
     assert calibration_error(truth, probabilities) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
 
 
-def test_coverage_is_the_largest_confident_share_at_the_precision_asked() -> None:
-    right = np.array([True, True, False, True])
-    confidence = np.array([0.9, 0.8, 0.7, 0.6])
+def test_coverage_is_the_largest_share_of_a_label_found_at_the_precision_asked() -> None:
+    truth = np.array([True, True, False, True])
+    probabilities = np.array([0.9, 0.8, 0.7, 0.6])
     # precisions from the top: 1, 1, 2/3, 3/4
-    assert coverage_at(right, confidence, 1.0) == 0.5
-    assert coverage_at(right, confidence, 0.75) == 1.0
+    assert coverage_at(truth, probabilities, 1.0) == pytest.approx(2 / 3)
+    assert coverage_at(truth, probabilities, 0.75) == 1.0
+    assert coverage_at(~np.ones(4, dtype=bool), probabilities, 0.5) == 0.0
 
 
 def test_equally_confident_cases_are_covered_together_or_not_at_all() -> None:

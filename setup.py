@@ -14,7 +14,9 @@ kernel = Extension(
     py_limited_api=True,
     optional=True,
     libraries=[] if WINDOWS else ["m"],
-    extra_compile_args=["/O2"] if WINDOWS else ["-O3", "-std=c11", "-fno-math-errno", "-fvisibility=hidden"],
+    extra_compile_args=["/O2"]
+    if WINDOWS
+    else ["-O3", "-std=c11", "-fno-math-errno", "-ffp-contract=off", "-fvisibility=hidden"],
 )
 
 setup(

@@ -8,7 +8,7 @@
  * - Sums are of doubles in the order of the text, so that a score never depends on neighbours or threads.
  *
  * A feature is known by the 64-bit hash of its key; the keys themselves are not compared. Loading refuses a model two
- * of whose keys share a hash. Scoring runs without the interpreter lock; see `Gather` for what is done under it.
+ * of whose keys share a hash. The hash has no secret: words can be made that share one, and so each other's rows. Scoring runs without the interpreter lock; see `Gather` for what is done under it.
  *
  * Only the limited API of Python 3.11 is used. */
 
@@ -51,7 +51,8 @@ enum {
     WORD_LIMIT = 40,      /* characters of a word that its n-grams and prefixes look at */
     NEGATION_REACH = 4,   /* words after a negation that it reaches */
     CACHE_LIMIT = 1 << 16, /* words kept; a single text may go past it, the next begins anew */
-    CHUNK = 256           /* texts whose bytes are looked up at a time, while they are warm */
+    CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
+    BLOCK = 8192          /* texts whose predictions are made at a time */
 };
 
 /* ---- hashing --------------------------------------------------------------------------------------------------- */
@@ -264,7 +265,7 @@ struct Worker {
     size_t word_size;
     Mark *marks, *scopes;
     const float **added[3]; /* rows of the lexicon, context and presence blocks */
-    size_t mark_size;
+    size_t mark_size, added_size[3];
     double *sums; /* five blocks of stride */
 };
 
@@ -749,21 +750,29 @@ INLINE size_t all_marks(Worker *w, size_t specials, size_t marks) {
     return marks;
 }
 
-/* Room for all marks of a text, and for all rows that they may add. */
-static int need_marks(const Kernel *k, Worker *w, size_t specials) {
-    size_t marks = 1, rows, contexts = k->contexts ? (size_t)k->contexts : 1;
+/* Room for all marks and scopes that a text may have. */
+static int need_marks(Worker *w, size_t specials) {
+    size_t marks = 1;
     for (size_t s = 0; s < specials; s++) {
         const int *list = next_list(entry_of(w, s));
         for (int l = CUES; l <= PHRASES; l++, list = next_list(list)) marks += (size_t)list[0];
     }
     if (marks <= w->mark_size) return 0;
     w->mark_size = 0;
-    rows = 8 * marks + 64 * 64;
-    if (grow(&w->marks, 2 * marks, sizeof(Mark)) || grow(&w->scopes, 2 * marks, sizeof(Mark)) ||
-        grow(&w->added[0], rows, sizeof *w->added[0]) || grow(&w->added[1], rows * contexts, sizeof *w->added[1]) ||
-        grow(&w->added[2], 128, sizeof *w->added[2]))
-        return -1;
+    if (grow(&w->marks, 2 * marks, sizeof(Mark)) || grow(&w->scopes, 2 * marks, sizeof(Mark))) return -1;
     w->mark_size = 2 * marks;
+    return 0;
+}
+
+/* Room for the rows of so many marks, each in up to four variants, and of all pairs of groups. */
+static int need_rows(Worker *w, size_t marks, size_t wholes) {
+    size_t wanted[3] = {4 * marks + 64 * 64, 4 * marks * wholes + 1, 128};
+    for (int b = 0; b < 3; b++) {
+        if (wanted[b] <= w->added_size[b]) continue;
+        w->added_size[b] = 0;
+        if (grow(&w->added[b], 2 * wanted[b], sizeof *w->added[b])) return -1;
+        w->added_size[b] = 2 * wanted[b];
+    }
     return 0;
 }
 
@@ -808,12 +817,14 @@ INLINE void add_cue(const Kernel *k, Worker *w, int variant, int cue, const int 
 /* Rows and counts of the lexicon, context and presence blocks; -1 when memory is out. */
 INLINE int lexicon(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, size_t specials, u64 groups,
                    size_t counts[3]) {
-    size_t marks, scopes, limit;
+    size_t marks, scopes, limit, single = 0;
     int whole[64], wholes = 0;
-    if (need_marks(k, w, specials) < 0) return -1;
+    if (need_marks(w, specials) < 0) return -1;
     for (int c = 0; c < k->contexts; c++)
         if ((k->context_mask[c] & ~groups) == 0) whole[wholes++] = c;
     find_marks(k, w, n, specials, &marks, &scopes);
+    for (size_t i = 0; i < specials; i++) single += (size_t)next_list(entry_of(w, i))[0];
+    if (need_rows(w, marks + single, (size_t)wholes) < 0) return -1;
     for (size_t i = 0; i < marks; i++) add_cue(k, w, 0, w->marks[i].cue, whole, wholes, counts);
     for (size_t i = 0; i < specials; i++) {
         const int *list = next_list(entry_of(w, i));
@@ -1011,12 +1022,27 @@ static int make_page(Kernel *k, u32 number) {
     return 0;
 }
 
+/* Bytes of the UTF-8 character at s, surrogates allowed; 0 where it is none. */
+static int character_size(const u8 *s, const u8 *stop) {
+    int size = s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
+    if (stop - s < size) return 0;
+    for (int i = 1; i < size; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) return 0;
+    return size;
+}
+
 /* See to the pages of all characters of a text; 1 if it is ASCII, 0 if not, -1 on error. */
 static int pages_for(Kernel *k, const u8 *s, size_t n) {
     const u8 *stop = s + n;
     int ascii = 1;
     for (s += ascii_run(s, n); s < stop; s += ascii_run(s, (size_t)(stop - s))) {
-        u32 point = decode(&s);
+        u32 point;
+        if (!character_size(s, stop)) {
+            PyErr_SetString(PyExc_UnicodeError, "a text is not valid UTF-8");
+            return -1;
+        }
+        point = decode(&s);
         ascii = 0;
         if (!k->pages[point >> 8] && make_page(k, point >> 8) < 0) return -1;
     }
@@ -1025,8 +1051,8 @@ static int pages_for(Kernel *k, const u8 *s, size_t n) {
 
 static int gather_bytes(Kernel *k, Gather *g, Py_ssize_t i, const char *text, Py_ssize_t size) {
     int ascii;
-    if (size > 0x3FFFFFFF) {
-        PyErr_Format(PyExc_ValueError, "a text of %zd bytes is longer than the 1 GiB that one text may have", size);
+    if (size < 0 || size > 0x0FFFFFFF) {
+        PyErr_Format(PyExc_ValueError, "expected a text of up to 256 MiB, got one of %zd bytes", size);
         return -1;
     }
     g->text[i] = (const u8 *)text;
@@ -1076,6 +1102,10 @@ static Worker *worker_take(Kernel *k) {
 
 static void worker_give(Kernel *k, Worker *w) {
     if (!w) return;
+    if (w->text_size > 1 << 23) { /* it grew with one very long text: not worth keeping */
+        worker_free(w);
+        return;
+    }
     w->next = k->idle;
     k->idle = w;
 }
@@ -1139,7 +1169,7 @@ static PyObject *prediction(const Kernel *k, PyObject *text, const double *p, in
     for (int t = 0; good && t < k->targets; t++) {
         int at = k->topics + t * k->stances, chosen = decide(k, p + at, k->thresholds + at);
         PyObject *name = PyTuple_GetItem(k->names[1], t), *inner = probability_dict(k->names[2], p + at, k->stances);
-        PyObject *stance = bars && p[at + chosen] < bars[at + chosen] ? Py_None : PyTuple_GetItem(k->names[2], chosen);
+        PyObject *stance = bars && !(p[at + chosen] >= bars[at + chosen]) ? Py_None : PyTuple_GetItem(k->names[2], chosen);
         good = inner && PyDict_SetItem(values[5], name, inner) == 0 && PyDict_SetItem(values[3], name, stance) == 0;
         if (t == target) { /* None until now */
             Py_DECREF(values[2]);
@@ -1169,7 +1199,8 @@ static int read_doubles(PyObject *dict, const char *key, double **out, size_t co
     return good ? 0 : -1;
 }
 
-static int read_ints(PyObject *dict, const char *key, int32_t **out, size_t count) {
+/* Row numbers, or -1 for an unknown feature and -2 for none. */
+static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count) {
     PyObject *given = PyDict_GetItemString(dict, key);
     Py_buffer view;
     int good;
@@ -1177,6 +1208,7 @@ static int read_ints(PyObject *dict, const char *key, int32_t **out, size_t coun
     good = (size_t)view.len == count * sizeof(int32_t) && (*out = malloc(count * sizeof(int32_t) + 8)) != NULL;
     if (good) memcpy(*out, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
+    for (size_t i = 0; good && i < count; i++) good = (*out)[i] >= -2 && (*out)[i] < (int64_t)k->features;
     return good ? 0 : -1;
 }
 
@@ -1473,10 +1505,10 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         read_doubles(spec, "blank", &k->blank, (size_t)k->width) < 0 ||
         read_phrases(k, PyDict_GetItemString(spec, "phrases")) < 0 ||
         read_groups(k, PyDict_GetItemString(spec, "group_tokens"), PyDict_GetItemString(spec, "context_masks")) < 0 ||
-        read_ints(spec, "lexicon_rows", &k->lexicon_row, 4 * cues) < 0 ||
-        read_ints(spec, "context_rows", &k->context_row, contexts * 4 * cues) < 0 ||
-        read_ints(spec, "pair_rows", &k->pair_row, groups * groups) < 0 ||
-        read_ints(spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0 ||
+        read_ints(k, spec, "lexicon_rows", &k->lexicon_row, 4 * cues) < 0 ||
+        read_ints(k, spec, "context_rows", &k->context_row, contexts * 4 * cues) < 0 ||
+        read_ints(k, spec, "pair_rows", &k->pair_row, groups * groups) < 0 ||
+        read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0 ||
         k->word_count + k->char_count > k->features) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "the parts of the kernel's model do not fit together");
         Py_DECREF(k);
@@ -1514,7 +1546,8 @@ static PyObject *Kernel_score(Kernel *k, PyObject *args) {
     if (writable(k, out, stop - start, &view) < 0) return NULL;
     for (Py_ssize_t at = start; at < stop && !failed; at += CHUNK) {
         Gather g = {0};
-        failed = gather_list(k, &g, texts, at, at + CHUNK < stop ? at + CHUNK : stop, first) < 0 ||
+        failed = PyErr_CheckSignals() < 0 ||
+                 gather_list(k, &g, texts, at, at + CHUNK < stop ? at + CHUNK : stop, first) < 0 ||
                  run(k, &g, (double *)view.buf + (at - start) * k->width) < 0;
         gather_free(&g);
     }
@@ -1541,30 +1574,41 @@ static PyObject *Kernel_link(Kernel *k, PyObject *args) {
     return Py_NewRef(Py_None);
 }
 
-/* Predictions of texts from `at` to `stop` into the list. */
-static int predict_chunk(Kernel *k, PyObject *texts, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t first, int target,
+/* Score the texts from `at` to `stop` and append their predictions to the list. */
+static int predict_block(Kernel *k, PyObject *texts, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t first, int target,
                          const double *bars, PyObject *list) {
     double *scores = malloc((size_t)(stop - at + 1) * (size_t)k->width * sizeof *scores), p[256];
-    Gather g = {0};
-    int failed = !scores;
+    u8 *blank = malloc((size_t)(stop - at + 1));
+    int failed = !scores || !blank, collecting;
     if (failed) PyErr_NoMemory();
-    failed = failed || gather_list(k, &g, texts, at, stop, first) < 0 || run(k, &g, scores) < 0;
-    for (Py_ssize_t i = 0; i < stop - at && !failed; i++) {
-        int blank = is_blank(k, g.text[i], g.size[i]);
-        PyObject *made;
-        if (!blank) link_row(k, scores + i * k->width, p);
-        made = prediction(k, PyTuple_GetItem(texts, at + i), blank ? k->blank : p, target, bars);
-        failed = !made || PyList_SetItem(list, at + i, made) < 0;
+    for (Py_ssize_t i = at; i < stop && !failed; i += CHUNK) {
+        Gather g = {0};
+        failed = PyErr_CheckSignals() < 0 ||
+                 gather_list(k, &g, texts, i, i + CHUNK < stop ? i + CHUNK : stop, first) < 0 ||
+                 run(k, &g, scores + (i - at) * k->width) < 0;
+        for (Py_ssize_t j = 0; j < g.count && !failed; j++) blank[i - at + j] = (u8)is_blank(k, g.text[j], g.size[j]);
+        gather_free(&g);
     }
+    /* Predictions hold no cycles: searching a growing heap of them for some takes longer than to make them. The
+     * interpreter lock is held from here to where the collector is as it was. */
+    collecting = PyGC_Disable();
+    for (Py_ssize_t i = 0; i < stop - at && !failed; i++) {
+        PyObject *made;
+        if (!blank[i]) link_row(k, scores + i * k->width, p);
+        made = prediction(k, PyTuple_GetItem(texts, at + i), blank[i] ? k->blank : p, target, bars);
+        failed = !made || PyList_Append(list, made) < 0;
+        Py_XDECREF(made);
+    }
+    if (collecting) PyGC_Enable();
     free(scores);
-    gather_free(&g);
+    free(blank);
     return failed ? -1 : 0;
 }
 
 static PyObject *Kernel_predict(Kernel *k, PyObject *args) {
     PyObject *texts, *bars, *list;
     Py_ssize_t first, n;
-    int target, collecting;
+    int target;
     Py_buffer view = {0};
     if (!PyArg_ParseTuple(args, "O!niO", &PyTuple_Type, &texts, &first, &target, &bars)) return NULL;
     if (bars != Py_None) {
@@ -1576,13 +1620,10 @@ static PyObject *Kernel_predict(Kernel *k, PyObject *args) {
         }
     }
     n = PyTuple_Size(texts);
-    list = PyList_New(n);
-    /* Predictions hold no cycles: searching a growing heap of them for some takes longer than to make them. */
-    collecting = PyGC_Disable();
-    for (Py_ssize_t at = 0; list && at < n; at += CHUNK)
-        if (predict_chunk(k, texts, at, at + CHUNK < n ? at + CHUNK : n, first, target, view.buf, list) < 0)
+    list = PyList_New(0);
+    for (Py_ssize_t at = 0; list && at < n; at += BLOCK)
+        if (predict_block(k, texts, at, at + BLOCK < n ? at + BLOCK : n, first, target, view.buf, list) < 0)
             Py_CLEAR(list);
-    if (collecting) PyGC_Enable();
     if (bars != Py_None) PyBuffer_Release(&view);
     return list;
 }
@@ -1693,7 +1734,12 @@ static PyObject *Kernel_score_arrow(Kernel *k, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OO", &schema_capsule, &array_capsule)) return NULL;
     schema = PyCapsule_GetPointer(schema_capsule, "arrow_schema");
     array = schema ? PyCapsule_GetPointer(array_capsule, "arrow_array") : NULL;
-    if (!array || !(kind = arrow_kind(schema))) return NULL;
+    if (!array) return NULL;
+    if (!schema->release || !array->release) {
+        PyErr_SetString(PyExc_ValueError, "the Arrow array was used up before");
+        return NULL;
+    }
+    if (!(kind = arrow_kind(schema))) return NULL;
     return arrow_score(k, array, kind, 0);
 }
 
@@ -1706,6 +1752,10 @@ static PyObject *Kernel_score_stream(Kernel *k, PyObject *args) {
     if (!list || !PyArg_ParseTuple(args, "O", &capsule)) goto fail;
     stream = PyCapsule_GetPointer(capsule, "arrow_array_stream");
     if (!stream) goto fail;
+    if (!stream->release) {
+        PyErr_SetString(PyExc_ValueError, "the Arrow stream was used up before");
+        goto fail;
+    }
     if (stream->get_schema(stream, &schema)) {
         PyErr_SetString(PyExc_ValueError, "the Arrow stream gave no schema");
         goto fail;
@@ -1717,8 +1767,12 @@ static PyObject *Kernel_score_stream(Kernel *k, PyObject *args) {
         struct ArrowArray array = {0};
         PyObject *part;
         int failed;
-        if (stream->get_next(stream, &array)) {
-            PyErr_SetString(PyExc_ValueError, "the Arrow stream broke off");
+        Py_BEGIN_ALLOW_THREADS
+        failed = stream->get_next(stream, &array);
+        Py_END_ALLOW_THREADS
+        if (failed) {
+            const char *why = stream->get_last_error ? stream->get_last_error(stream) : NULL;
+            PyErr_Format(PyExc_ValueError, "the Arrow stream broke off: %s", why ? why : "it does not say why");
             goto fail;
         }
         if (!array.release) return list;

@@ -81,8 +81,10 @@ class CompiledScorer:
                 return self._joined(self._kernel.score_stream(texts.__arrow_c_stream__()))
             if hasattr(texts, "__arrow_c_array__"):
                 return self._joined([self._kernel.score_arrow(*texts.__arrow_c_array__())])
-        except (BufferError, UnicodeError):
-            pass  # Arrow, but not of plain strings, or strings that it cannot hold: take them one by one
+        except (BufferError, TypeError, ValueError) as error:
+            # Arrow, but not of plain strings, or strings that it cannot hold: take them one by one.
+            if not isinstance(error, BufferError | UnicodeError) and not type(error).__module__.startswith("pyarrow"):
+                raise
         parts = [self._scores(chunk, first, threads) for first, chunk in _chunks(texts, CHUNK * threads)]
         return parts[0] if len(parts) == 1 else np.vstack([*parts, np.empty((0, self._width))])
 
@@ -172,6 +174,9 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, .
 def _spec(model: Model) -> dict[str, Any]:
     """The model as the kernel reads it: keys, rows, and a lexicon of numbers."""
     schema, heads = model.schema, model.heads
+    for block, keys in heads.keys.items():
+        if (keys.count("\n") + bool(keys)) * 2 * len(heads.bias) != len(heads.halves[block]):
+            raise ValueError(f"{block}: its keys and its weights do not fit together")
     groups = sorted(schema.entities)
     found_cues = cue_phrases(schema)
     cues = sorted({key for key, _ in found_cues} - set(SCOPE_KEYS))

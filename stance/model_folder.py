@@ -212,7 +212,10 @@ def _read(folder: Path, name: str) -> bytes:
 
 def _decision(value: Mapping[str, Any]) -> Decision:
     curve = tuple((float(probability), float(precision)) for probability, precision in value["curve"])
-    return Decision(threshold=float(value["threshold"]), curve=curve)
+    decision = Decision(threshold=float(value["threshold"]), curve=curve)
+    if not all(map(math.isfinite, (decision.threshold, *(number for point in curve for number in point)))):
+        raise ModelError("a threshold is not a finite number")
+    return decision
 
 
 def _swap(staged: Path, target: Path) -> None:

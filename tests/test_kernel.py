@@ -195,6 +195,27 @@ def test_arrow_that_is_not_of_plain_strings_is_read_one_by_one(default: Classifi
     assert (default.decision_function(pd.Series(odd, dtype=object)) == default.decision_function(odd)).all()
 
 
+@pytest.mark.parametrize("bad", [b"caf\xc3", b"abc \xf0", b"\xf7\xbf\xbf\xbf abc", b"\xf4\x90\x80\x80", b"\xc0\xaf"])
+def test_bytes_that_are_no_utf_8_are_refused(default: Classifier, bad: bytes) -> None:
+    array = pa.array([b"fine", bad], pa.binary()).view(pa.string())
+    with pytest.raises(UnicodeDecodeError):
+        default.decision_function(array)
+
+
+def test_offsets_that_run_backwards_are_refused(default: Classifier) -> None:
+    offsets = pa.py_buffer(np.array([0, 5, 2, 6], dtype=np.int32).tobytes())
+    array = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"abcdef")])
+    with pytest.raises(ValueError, match="expected a text of up to 256 MiB, got one of -3 bytes"):
+        default.decision_function(array)
+
+
+def test_keys_and_weights_that_do_not_fit_are_refused(tiny_model: Classifier) -> None:
+    heads = tiny_model.model.heads
+    more = {**heads.keys, "presence": heads.keys["presence"] + "\n<one>\n<two>"}
+    with pytest.raises(ModelError, match="presence: its keys and its weights do not fit together"):
+        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(more, heads.halves, heads.bias)))
+
+
 def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
     with pytest.raises(TypeError, match="expected str at index 2, got null"):
         default.decision_function(pa.chunked_array([["a", "b"], [None]]))

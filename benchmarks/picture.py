@@ -9,6 +9,8 @@ from benchmarks.record import Record
 
 SET = "test split"
 OURS = "stance: arrays"
+MARKERS = "D^vsoPX"
+COLOURS = ("#b4231f", "#1f6fb4", "#2f855a", "#b7791f", "#6b46c1", "#4a5568", "#0e7490")
 
 
 def draw(domain: Record, speed: Record, path: Path) -> Path:
@@ -28,24 +30,17 @@ def draw(domain: Record, speed: Record, path: Path) -> Path:
         (axes[0], "mean_topic_f1", "mean topic F1"),
         (axes[1], "mean_stance_macro_f1", "mean stance macro-F1"),
     ):
-        for name, (figures, micro) in systems.items():
+        for number, (name, (figures, micro)) in enumerate(systems.items()):
             value, low, high = (figures[key][part] for part in ("value", "low", "high"))
             axis.errorbar(
                 1e6 / micro,
                 value,
                 yerr=[[value - low], [high - value]],
-                fmt="D" if name == "stance" else "o",
-                color="#b4231f" if name == "stance" else "#4a5568",
+                fmt=MARKERS[number % len(MARKERS)],
+                markersize=9 if name == "stance" else 6,
+                color=COLOURS[number % len(COLOURS)],
                 capsize=3,
-            )
-            right = 1e6 / micro > 3e4
-            axis.annotate(
-                name,
-                (1e6 / micro, value),
-                xytext=(-7 if right else 7, 5),
-                textcoords="offset points",
-                ha="right" if right else "left",
-                fontsize=8,
+                label=name,
             )
         for baseline in result["baselines"]:
             axis.axhline(baseline[key]["value"], color="#a0aec0", linestyle=":", linewidth=1)
@@ -60,7 +55,8 @@ def draw(domain: Record, speed: Record, path: Path) -> Path:
             )
         axis.set(xscale="log", title=title, xlabel="sentences a second, one thread", ylim=(0, 1))
         axis.grid(alpha=0.3)
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncol=4, frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, 0.11, 1, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -131,7 +131,7 @@ def _latency(classifier: stance.Classifier, texts: Sequence[str], count: int) ->
 
 
 _START = """
-import resource, sys, time
+import sys, time
 start = time.perf_counter()
 import stance
 imported = time.perf_counter()
@@ -142,8 +142,11 @@ for _ in range(5):
     begun = time.perf_counter()
     stance.load(sys.argv[1])
     loads.append(time.perf_counter() - begun)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((imported - start) * 1000, (classified - imported) * 1000, min(loads) * 1000, peak / 1024)
+try:  # this process's own peak; that of getrusage can be its parent's
+    peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+except OSError:
+    peak = float("nan")
+print((imported - start) * 1000, (classified - imported) * 1000, min(loads) * 1000, peak)
 """
 
 

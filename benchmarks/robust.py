@@ -31,8 +31,9 @@ from benchmarks.domain import LABELS
 from benchmarks.record import Record
 from stance.baselines import Keywords, Outcome, System
 from stance.classifier import Classifier
-from stance.features import Featurizer, cue_phrases, words
+from stance.features import Featurizer
 from stance.labels import read_rows
+from stance.lexicon import cue_phrases, words
 from stance.metrics import Floats, Interval, draws, f1_of_counts, group_sums, interval
 from stance.records import LabelledSentence, fingerprint
 from stance.schema import NEUTRAL, Schema

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stance.compiled import make_scorer
 from stance.errors import ModelError, OptionError
-from stance.features import BLOCKS, Featurizer
 from stance.jsonl import PathLike
+from stance.lexicon import BLOCKS
 from stance.model import Model, columns_of
 from stance.model_folder import save_model
 from stance.records import (
@@ -22,6 +22,7 @@ from stance.records import (
 )
 
 if TYPE_CHECKING:
+    from stance.features import Featurizer
     from stance.linear import Floats
 
 
@@ -181,6 +182,8 @@ class Classifier:
 
     @cached_property
     def _featurizer(self) -> Featurizer:
+        from stance.features import Featurizer  # only explaining needs it
+
         return Featurizer(self.schema, char_min=self.model.options.char_min, char_max=self.model.options.char_max)
 
     def _bars(self, min_precision: float | None) -> list[float] | None:

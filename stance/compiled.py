@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from stance.features import MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
+from stance.lexicon import MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
 from stance.model import Model
 from stance.records import Prediction
 from stance.schema import NEUTRAL

@@ -18,8 +18,8 @@ from typing import Any
 from safetensors import SafetensorError, deserialize
 
 from stance.errors import ModelError, StanceError, did_you_mean
-from stance.features import BLOCKS
 from stance.jsonl import PathLike, dumps, sha256
+from stance.lexicon import BLOCKS
 from stance.model import Decision, Heads, Model, columns_of
 from stance.options import Options
 from stance.schema import Schema

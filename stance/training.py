@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from stance.classifier import Classifier
 from stance.compiled import speeds_training
 from stance.errors import LabelError, MissingExtraError
-from stance.features import BLOCKS, Analysis, Featurizer, bigrams
+from stance.features import Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
 from stance.labels import infer_schema, read_rows
+from stance.lexicon import BLOCKS
 from stance.linear import Floats, decide, softmax
 from stance.metrics import best_threshold, precision_curve, score
 from stance.model import Column, Decision, Heads, Model

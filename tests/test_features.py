@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.features import Featurizer, gate_open, normalise, words
+from stance.features import Featurizer, gate_open
+from stance.lexicon import normalise, words
 from stance.schema import Output, Schema
 
 SCHEMA = Schema(

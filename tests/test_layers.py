@@ -24,7 +24,7 @@ LAYERS = (
         "gold",
         "agreement",
     ),
-    ("features", "linear"),
+    ("lexicon", "features", "linear"),
     ("model", "model_folder", "scorer", "reference", "compiled", "baselines", "classifier"),
     ("solver", "training", "evaluation"),
     (

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the benchmarks are not 
 
 from benchmarks import scale
 from benchmarks.record import Record
-from stance.features import words
+from stance.lexicon import words
 from stance.records import LabelledSentence
 
 

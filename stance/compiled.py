@@ -140,18 +140,14 @@ def multiply(matrix: csr_matrix, dense: NDArray[Any]) -> NDArray[Any]:
     """A sparse matrix times a dense one of up to 16 columns, in single precision: the same bytes as SciPy's product."""
     import numpy as np
 
-    if not speeds_training() or dense.shape[1] > 16 or matrix.indices.dtype != np.int32:
+    compiled = _kernel is not None and os.environ.get(SWITCH, "") != "reference"
+    if not compiled or dense.shape[1] > 16 or matrix.indices.dtype != np.int32:
         product: NDArray[Any] = matrix @ dense
         return product
     out = np.empty((matrix.shape[0], dense.shape[1]), dtype=np.float32)
     dense = np.ascontiguousarray(dense)
     _kernel.multiply(matrix.indptr, matrix.indices, matrix.data, dense, out, dense.shape[0], dense.shape[1])
     return out
-
-
-def speeds_training() -> bool:
-    """Whether `multiply` is compiled, and so gives up the interpreter lock while it works."""
-    return _kernel is not None and os.environ.get(SWITCH, "") != "reference"
 
 
 def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stance.classifier import Classifier
-from stance.compiled import speeds_training
 from stance.errors import LabelError, MissingExtraError
 from stance.features import Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
@@ -281,8 +280,7 @@ def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], opt
     """Choose strengths on the first folds, calibrate and set thresholds out of fold, fit on all rows."""
     from joblib import Parallel, delayed
 
-    # With the compiled product, threads share the matrices and start at once; without it, they would wait in turn.
-    parallel = Parallel(n_jobs=options.jobs, prefer="threads" if speeds_training() else "processes")
+    parallel = Parallel(n_jobs=options.jobs)
     everything = np.ones(design.direct.shape[0], dtype=bool)
     held = [_mask(fold, len(everything)) for fold in folds]
     trial = held[:TRIAL_FOLDS] if len(options.strengths) > 1 else []

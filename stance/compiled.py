@@ -26,7 +26,7 @@ SWITCH = "STANCE_KERNEL"
 """Environment variable: "reference" does without the compiled scorer, "compiled" insists on it."""
 CHUNK = 8192
 """Texts taken from an iterable at a time."""
-SLICE = 2048
+SLICE = 1024
 """Texts a thread takes at a time."""
 
 _kernel: Any

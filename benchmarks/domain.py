@@ -127,9 +127,9 @@ def table(record: Record) -> str:
         lines += [
             "### Peers",
             "",
-            "Each fitted on the train split and tuned on the same grouped folds, four configurations each; decided at",
-            "0.5 (topics) and by the most probable stance, without thresholds of their own. *Ours over it* is the",
-            "paired difference, drawn by article; bold where its 95% interval lies above zero, italic where below.",
+            "Each fitted on the train split, four configurations to choose from unless said below;",
+            "decided at 0.5 (topics) and by the most probable stance, without thresholds of their own. *Ours over it*",
+            "is the paired difference, drawn by article; bold where its 95% interval lies above zero, italic where below.",
             "",
             "| set | peer | trained on | topics, mean F1 | ours over it | stance, mean macro-F1 | ours over it |",
             "|---|---|---|---|---|---|---|",
@@ -144,7 +144,10 @@ def table(record: Record) -> str:
                     for cell in (_interval(peer[key]), _difference(peer["ours over it"][key]))
                 ]
                 lines.append(f"| {title} | {peer['system']} | {rows} | {' | '.join(cells)} |")
-        lines.append("")
+        lines += [
+            "",
+            *(f"- {name} was tuned on {about['chosen']['tuned on']}" for name, about in found["peers"].items()),
+        ]
     for name, reason in found["peers missing"].items():
         lines.append(f"- {name} is missing here: {reason}")
     for title, result in found["sets"].items():

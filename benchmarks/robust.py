@@ -31,11 +31,12 @@ from benchmarks.domain import LABELS
 from benchmarks.record import Record
 from stance.baselines import Keywords, Outcome, System
 from stance.classifier import Classifier
+from stance.evaluation import ModelSystem
 from stance.features import Featurizer
 from stance.labels import read_rows
 from stance.lexicon import cue_phrases, words
 from stance.metrics import Floats, Interval, draws, f1_of_counts, group_sums, interval
-from stance.records import LabelledSentence, fingerprint
+from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Schema
 
 Bools = NDArray[np.bool_]
@@ -500,25 +501,7 @@ def run(model: str, *, split: str = "test", seed: int = 0, resamples: int = RESA
 def _of_training(schema: Schema) -> str:
     """The fingerprint that a model trained on the train split as it is now would have."""
     rows = read_rows(LABELS, schema, splits=("train",))
-    return fingerprint(sorted(rows, key=lambda row: (row.article, row.id, row.text)))
-
-
-class Answers:
-    """A classifier as a `System`."""
-
-    name = "model"
-
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-
-    def decide(self, texts: Sequence[str]) -> Outcome:
-        """Decide every output of every text."""
-        schema = self._classifier.schema
-        found = self._classifier.classify(texts)
-        topics = [[topic in p.topics for topic in schema.topic_names] for p in found]
-        stances = [[schema.stances.index(p.stances[t] or NEUTRAL) for t in schema.target_names] for p in found]
-        shape = (len(texts), -1)
-        return Outcome(np.array(topics, dtype=bool).reshape(shape), np.array(stances, dtype=np.int64).reshape(shape))
+    return fingerprint(training_order(rows))
 
 
 def measure(
@@ -526,7 +509,7 @@ def measure(
 ) -> dict[str, Any]:
     """Perturbation -> what it applies to and each system's figures; one that applies to nothing has no figures."""
     schema = classifier.schema
-    systems: list[System] = [Answers(classifier), Keywords(schema)]
+    systems: list[System] = [ModelSystem(classifier, "model"), Keywords(schema)]
     originals = [system.decide([row.text for row in rows]) for system in systems]
     found: dict[str, Any] = {}
     for perturbation in perturbations(schema, seed):

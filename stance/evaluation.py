@@ -25,7 +25,7 @@ from stance.metrics import (
     interval,
     score,
 )
-from stance.records import LabelledSentence, fingerprint
+from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Schema
 from stance.sources import is_folder
 
@@ -210,9 +210,7 @@ def evaluate_rows(
 
 
 def _trained_on(model: Classifier, rows: Sequence[LabelledSentence]) -> bool:
-    # Training takes rows in this order, so the same sentences have the same fingerprint.
-    ordered = sorted(rows, key=lambda row: (row.article, row.id, row.text))
-    return fingerprint(ordered) == model.model.provenance.get("fingerprint")
+    return fingerprint(training_order(rows)) == model.model.provenance.get("fingerprint")
 
 
 def figures(

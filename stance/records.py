@@ -66,6 +66,11 @@ class LabelledSentence:
     date: str = ""
 
 
+def training_order(rows: Iterable[LabelledSentence]) -> list[LabelledSentence]:
+    """Rows in one fixed order: the same labels give the same model and fingerprint, whatever order they came in."""
+    return sorted(rows, key=lambda row: (row.article, row.id, row.text))
+
+
 def fingerprint(rows: Iterable[LabelledSentence]) -> str:
     """SHA-256 over the rows' ids, articles, texts and labels, in the order given."""
     lines = (dumps([r.id, r.article, r.text, r.topics, sorted(r.stances.items())]) for r in rows)

@@ -25,7 +25,7 @@ from stance.metrics import best_threshold, precision_curve, score
 from stance.model import Column, Decision, Heads, Model
 from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
-from stance.records import LabelledSentence, fingerprint
+from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Output, Schema
 from stance.solver import Design, Mask, Problem, solve
 from stance.sources import Source, is_folder
@@ -80,16 +80,6 @@ class FittedHead:
 
     coefficients: Floats
     intercepts: Floats
-    decisions: dict[str, Decision]
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """How a head's raw scores become probabilities and decisions, chosen out of fold."""
-
-    scale: float
-    shift: Floats
     decisions: dict[str, Decision]
     record: dict[str, Any]
 
@@ -167,8 +157,7 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     Raises:
         LabelError: an output with too few sentences of a label, or too few articles for the folds.
     """
-    # Rows in one fixed order: the same labels give the same bytes, whatever order they came in.
-    rows = sorted(rows, key=lambda row: (row.article, row.id, row.text))
+    rows = training_order(rows)
     featurizer = Featurizer(schema, char_min=options.char_min, char_max=options.char_max)
     if len({row.article for row in rows}) == len(rows):
         progress(
@@ -280,7 +269,8 @@ def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], opt
     """Choose strengths on the first folds, calibrate and set thresholds out of fold, fit on all rows."""
     from joblib import Parallel, delayed
 
-    parallel = Parallel(n_jobs=options.jobs)
+    # Arrays are sent, not mapped from files: joblib's tracker of such files can complain on standard error.
+    parallel = Parallel(n_jobs=options.jobs, max_nbytes=None)
     everything = np.ones(design.direct.shape[0], dtype=bool)
     held = [_mask(fold, len(everything)) for fold in folds]
     trial = held[:TRIAL_FOLDS] if len(options.strengths) > 1 else []
@@ -301,11 +291,7 @@ def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], opt
     )
     known = [(mask, [scores[c][i][mask] for i, c in enumerate(strengths)]) for mask in trial]
     whole = _joined(heads, [*known, *zip(held[len(trial) :], rest, strict=True)])
-    fitted = []
-    for i, (head, (weights, intercepts)) in enumerate(zip(heads, final, strict=True)):
-        how = _calibrated(head, whole[i][head.rows], strengths[i], losses[i])
-        fitted.append(FittedHead(weights * how.scale, intercepts * how.scale + how.shift, how.decisions, how.record))
-    return fitted
+    return [_calibrated(head, final[i], whole[i][head.rows], strengths[i], losses[i]) for i, head in enumerate(heads)]
 
 
 def _joined(heads: Sequence[Head], parts: Sequence[tuple[Mask, Sequence[Floats]]]) -> list[Floats]:
@@ -361,7 +347,11 @@ def _held_out(design: Design, heads: Sequence[Head], held: Mask, strengths: Sequ
     return [rest.scores(w.T, b) for w, b in _solved(design, heads, ~held, strengths)]
 
 
-def _calibrated(head: Head, scores: Floats, strength: float, tried: dict[float, float]) -> Calibrated:
+def _calibrated(
+    head: Head, raw: tuple[Floats, Floats], scores: Floats, strength: float, tried: dict[float, float]
+) -> FittedHead:
+    """The raw coefficients and intercepts calibrated, and decisions set, by the scores out of fold."""
+    weights, intercepts = raw
     scale, shift = _calibration(scores, head)
     losses = tried or {strength: _log_loss(scores, head, scale, shift)}
     probabilities = softmax(scores * scale + shift)
@@ -374,7 +364,7 @@ def _calibrated(head: Head, scores: Floats, strength: float, tried: dict[float, 
         "classes": dict(zip(head.classes, np.bincount(head.labels, minlength=len(head.classes)).tolist(), strict=True)),
         "f1": _held_out_f1(probabilities, head, decisions),
     }
-    return Calibrated(scale, shift, decisions, record)
+    return FittedHead(weights * scale, intercepts * scale + shift, decisions, record)
 
 
 def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:

@@ -16,6 +16,7 @@ from benchmarks.domain import LABELS
 from benchmarks.record import Record
 from stance.baselines import Outcome
 from stance.classifier import Classifier
+from stance.evaluation import ModelSystem
 from stance.records import LabelledSentence
 from stance.schema import Schema
 
@@ -208,7 +209,7 @@ def test_f1_before_and_after_is_against_labels_that_swap_with_the_countries() ->
 def test_f1_is_the_evaluators(tiny_model: Classifier, tiny_rows: list[LabelledSentence]) -> None:
     from stance.evaluation import evaluate_rows
 
-    said = robust.Answers(tiny_model).decide([row.text for row in tiny_rows])
+    said = ModelSystem(tiny_model, "model").decide([row.text for row in tiny_rows])
     found = robust.figures(robust.SAME, tiny_rows, said, said, tiny_model.schema, resamples=100)["F1"]
     expected = evaluate_rows(tiny_model, tiny_rows, resamples=100).model
     for key, interval in (("topics", expected.mean_topic_f1), ("stances", expected.mean_stance_macro_f1)):

@@ -127,9 +127,9 @@ def table(record: Record) -> str:
         lines += [
             "### Peers",
             "",
-            "Each fitted on the train split, four configurations to choose from unless said below;",
-            "decided at 0.5 (topics) and by the most probable stance, without thresholds of their own. *Ours over it*",
-            "is the paired difference, drawn by article; bold where its 95% interval lies above zero, italic where below.",
+            "Each fitted on the train split, four configurations to choose from unless said below; decided at 0.5",
+            "(topics) and by the most probable stance, without thresholds of their own. *Ours over it* is the paired",
+            "difference, drawn by article; bold where its 95% interval lies above zero, italic where below.",
             "",
             "| set | peer | trained on | topics, mean F1 | ours over it | stance, mean macro-F1 | ours over it |",
             "|---|---|---|---|---|---|---|",

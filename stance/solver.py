@@ -75,10 +75,25 @@ class Problem:
     strength: float
 
 
-def solve(design: Design, problems: Sequence[Problem]) -> list[tuple[Floats, Floats]]:
-    """Coefficients (features, columns) and intercepts (columns,) of each problem."""
+@dataclass(frozen=True)
+class Solution:
+    """What one head's fit found.
+
+    Attributes:
+        coefficients: (features, columns).
+        intercepts: (columns,).
+        rows: (columns, sentences), the coefficients as combinations of the rows of X: where a like problem may start.
+    """
+
+    coefficients: Floats
+    intercepts: Floats
+    rows: Floats
+
+
+def solve(design: Design, problems: Sequence[Problem], start: Sequence[Floats] | None = None) -> list[Solution]:
+    """The solution of each problem, sought from zero or from the ``rows`` of like problems' solutions."""
     newton = _Newton(design, problems)
-    newton.run()
+    newton.run(None if start is None else np.vstack(start))
     return newton.found()
 
 
@@ -100,8 +115,8 @@ class _Newton:
         self._parts = [slice(start, stop) for start, stop in pairwise(edges)]
         self._starts = edges[:-1]
         self._columns = np.array(columns)
-        last = {part.stop - 1 for part in self._parts if part.stop - part.start > 1}
-        self._needed = [column for column in range(edges[-1]) if column not in last]
+        self._needed = np.ones(edges[-1], dtype=bool)
+        self._needed[[part.stop - 1 for part in self._parts if part.stop - part.start > 1]] = False
         n = design.direct.shape[0]
         self._counted = np.vstack([np.repeat(p.rows[None, :], p.columns, axis=0) for p in problems]).astype(float)
         self._truth = np.vstack([np.eye(max(p.columns, 2))[-p.columns :, p.labels] for p in problems])
@@ -109,16 +124,21 @@ class _Newton:
         self._a = np.zeros((edges[-1], n))
         self._scores = np.zeros((edges[-1], n))
 
-    def run(self) -> None:
-        """Newton steps until every head's gradient is small."""
+    def run(self, start: Floats | None) -> None:
+        """Newton steps until every head's gradient is small, measured by what it is at zero."""
         first: Floats | None = None
+        live = everyone = np.ones(len(self._problems), dtype=bool)
+        if start is not None:
+            gradient = self._gradient(self._probabilities(self._scores))
+            first = self._size(gradient, self._kernel(gradient, everyone))
+            self._a = start * self._counted
+            self._scores = self._kernel(self._a, everyone)
         value = self._value(self._scores, self._dots(self._a, self._scores))
         for _ in range(STEPS):
             p = self._probabilities(self._scores)
-            # Gradients and directions are coefficients of rows, like a: X'g is the gradient with respect to w.
-            gradient = self._counted * (p - self._truth) + self._a * self._decay
-            image = self._kernel(gradient)
-            size = np.sqrt(np.maximum(self._dots(gradient, image), 0))
+            gradient = self._gradient(p)
+            image = self._kernel(gradient, live)
+            size = self._size(gradient, image)
             first = size if first is None else first
             live = size > TOLERANCE * np.maximum(first, 1e-12)
             if not live.any():
@@ -127,13 +147,23 @@ class _Newton:
             step, moved = self._direction(p, gradient, image, live, np.minimum(0.25, np.sqrt(relative)))
             value = self._search(step, moved, self._dots(gradient, moved), value, live)
 
-    def found(self) -> list[tuple[Floats, Floats]]:
-        """Coefficients and intercepts, in double precision."""
+    def found(self) -> list[Solution]:
+        """The solutions, in double precision."""
         design = self._design
         a = self._a.T
         coefficients = np.vstack([design.direct.T @ a, design.grams.T @ (design.spelled.T @ a)])
         intercepts = CONSTANT**2 * a.sum(axis=0)
-        return [(coefficients[:, part], intercepts[part]) for part in self._parts]
+        return [Solution(coefficients[:, part], intercepts[part], self._a[part]) for part in self._parts]
+
+    def _gradient(self, p: Floats) -> Floats:
+        """Coefficients of rows, like a: X'g is the gradient with respect to w."""
+        found: Floats = self._counted * (p - self._truth) + self._a * self._decay
+        return found
+
+    def _size(self, gradient: Floats, image: Floats) -> Floats:
+        """Each head's norm of the gradient with respect to w."""
+        found: Floats = np.sqrt(np.maximum(self._dots(gradient, image), 0))
+        return found
 
     def _direction(
         self, p: Floats, gradient: Floats, image: Floats, live: Mask, forcing: Floats
@@ -153,7 +183,7 @@ class _Newton:
             step += length * direction
             moved += length * moving
             residual -= length * curved
-            image = self._kernel(residual)
+            image = self._kernel(residual, active)
             new = self._dots(residual, image)
             active = active & (new > enough)
             if not active.any():
@@ -185,16 +215,17 @@ class _Newton:
         self._scores += self._each(length) * moved
         return new
 
-    def _kernel(self, rows: Floats) -> Floats:
-        """X X' times rows, the constant feature included. A head's columns of more than one sum to zero, and so do
-        their images: its last need not be worked out."""
-        given = rows[self._needed].T.astype(np.float32)
+    def _kernel(self, rows: Floats, heads: Mask) -> Floats:
+        """X X' times rows, the constant feature included, and zero for other heads. A head's columns of more than one
+        sum to zero, and so do their images: its last need not be worked out."""
+        wanted = np.repeat(heads, self._columns) & self._needed
+        given = rows[wanted].T.astype(np.float32)
         direct = multiply(self._direct, multiply(self._direct_t, given))
         spelled = multiply(
             self._spelled, multiply(self._grams, multiply(self._grams_t, multiply(self._spelled_t, given)))
         )
-        found = np.empty_like(rows)
-        found[self._needed] = (direct + spelled).T + CONSTANT**2 * rows[self._needed].sum(axis=1, keepdims=True)
+        found = np.zeros_like(rows)
+        found[wanted] = (direct + spelled).T + CONSTANT**2 * rows[wanted].sum(axis=1, keepdims=True)
         for part in self._parts:
             if part.stop - part.start > 1:
                 found[part.stop - 1] = -found[part.start : part.stop - 1].sum(axis=0)

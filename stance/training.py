@@ -12,36 +12,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stance.calibration import Truth, calibrate, log_loss, thresholds
 from stance.classifier import Classifier
 from stance.errors import LabelError, MissingExtraError
 from stance.features import Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
 from stance.labels import infer_schema, read_rows
 from stance.lexicon import BLOCKS
-from stance.linear import Floats, decide, softmax
-from stance.metrics import best_threshold, precision_curve, score
+from stance.linear import Floats, Ints, decide, softmax
+from stance.metrics import precision_curve, score
 from stance.model import Column, Decision, Heads, Model
 from stance.model_folder import DEFAULT_MODEL, load_model
 from stance.options import Options
 from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Output, Schema
-from stance.solver import Design, Mask, Problem, solve
+from stance.solver import Design, Mask, Problem, Solution, solve
 from stance.sources import Source, is_folder
 from stance.splits import grouped_folds
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Ints = NDArray[np.int64]
 BLOCK_WEIGHTS = {"presence": 2.0}
 """How much a block's values count against the others' 1: who is in a sentence says much, in few features."""
 Progress = Callable[[str], None]
 TRIAL_FOLDS = 2
-"""Folds that the strengths are tried on, where there are several to choose from."""
-GRID = np.linspace(0.04, 0.96, 47)
-"""Thresholds that are tried."""
+"""Folds that the strengths are tried on."""
 TOPIC_CLASSES: tuple[str, ...] = ("absent", "present")
 
 
@@ -58,25 +55,22 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One problem to fit: an output's labels (class numbers) and the rows that carry them."""
+    """One problem to fit: an output, and the labels of the rows that carry any."""
 
     name: str
     output: Output
-    classes: tuple[str, ...]
     rows: Ints
-    labels: Ints
-    weights: Floats
-    """How much each row counts when probabilities and thresholds are set: the rate in use over the labels' rate."""
+    truth: Truth
 
     @property
     def is_topic(self) -> bool:
         """Whether the output is a topic, present or absent."""
-        return self.classes == TOPIC_CLASSES
+        return self.truth.classes == TOPIC_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """A head's coefficients (classes, features) and intercepts, calibrated, with how they were chosen."""
+    """A head's coefficients (features, columns) and intercepts, calibrated, with how they were chosen."""
 
     coefficients: Floats
     intercepts: Floats
@@ -169,7 +163,8 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     blocks, design = _features(analyses, featurizer, options)
     heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
     for head in heads:
-        if not head.is_topic and NEUTRAL in head.classes and head.classes.index(NEUTRAL) not in head.labels:
+        truth = head.truth
+        if not head.is_topic and NEUTRAL in truth.classes and truth.classes.index(NEUTRAL) not in truth.labels:
             progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
     folds = grouped_folds(rows, k=options.folds, seed=options.seed)
     progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
@@ -254,7 +249,8 @@ def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> H
             "label some, or leave it out of the schema"
         )
     name = output.name if output in schema.topics else f"{output.name} stance"
-    return Head(name, output, classes, labelled, labels, _rate_weights(output, classes, rest, counts)[labels])
+    weights = _rate_weights(output, classes, rest, counts)[labels]
+    return Head(name, output, labelled, Truth(classes, labels, weights))
 
 
 def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: Ints) -> Floats:
@@ -273,46 +269,45 @@ def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], opt
     parallel = Parallel(n_jobs=options.jobs, max_nbytes=None)
     everything = np.ones(design.direct.shape[0], dtype=bool)
     held = [_mask(fold, len(everything)) for fold in folds]
-    trial = held[:TRIAL_FOLDS] if len(options.strengths) > 1 else []
-    tried = [(c, mask) for c in options.strengths for mask in trial]
-    parts = parallel(delayed(_held_out)(design, heads, mask, [c] * len(heads)) for c, mask in tried)
-    scores = {
-        c: _joined(heads, [(m, part) for (d, m), part in zip(tried, parts, strict=True) if d == c])
-        for c in options.strengths
-    }
-    seen = np.any(trial, axis=0) if trial else None
-    losses = [_losses(head, {c: scores[c][i] for c in scores}, seen) for i, head in enumerate(heads)]
-    strengths = [min(found, key=lambda c: found[c]) if found else options.strengths[0] for found in losses]
+    trial, later = held[:TRIAL_FOLDS], held[TRIAL_FOLDS:]
+    tried = parallel(delayed(_held_out_path)(design, heads, mask, options.strengths) for mask in trial)
+    losses = [
+        _losses(head, [(mask, {c: parts[c][i] for c in parts}) for mask, parts in zip(trial, tried, strict=True)])
+        for i, head in enumerate(heads)
+    ]
+    strengths = [min(found, key=lambda c: found[c]) for found in losses]
     *rest, final = parallel(
         [
-            *(delayed(_held_out)(design, heads, mask, strengths) for mask in held[len(trial) :]),
-            delayed(_solved)(design, heads, everything, strengths),
+            *(delayed(_held_out)(design, heads, mask, strengths) for mask in later),
+            delayed(_final)(design, heads, everything, strengths),
         ]
     )
-    known = [(mask, [scores[c][i][mask] for i, c in enumerate(strengths)]) for mask in trial]
-    whole = _joined(heads, [*known, *zip(held[len(trial) :], rest, strict=True)])
-    return [_calibrated(head, final[i], whole[i][head.rows], strengths[i], losses[i]) for i, head in enumerate(heads)]
+    known = [[parts[c][i] for i, c in enumerate(strengths)] for parts in tried]
+    whole = [
+        _joined(head, [(mask, part[i]) for mask, part in zip(held, [*known, *rest], strict=True)])
+        for i, head in enumerate(heads)
+    ]
+    return [_calibrated(head, final[i], whole[i], strengths[i], losses[i]) for i, head in enumerate(heads)]
 
 
-def _joined(heads: Sequence[Head], parts: Sequence[tuple[Mask, Sequence[Floats]]]) -> list[Floats]:
-    """Each head's scores of all rows, put together from folds."""
-    found = [np.zeros((len(parts[0][0]) if parts else 0, len(head.classes))) for head in heads]
+def _joined(head: Head, parts: Sequence[tuple[Mask, Floats]]) -> Floats:
+    """A head's scores of its rows in the folds, put together."""
+    whole = np.zeros((len(parts[0][0]), len(head.truth.classes)))
     for mask, scores in parts:
-        for whole, part in zip(found, scores, strict=True):
-            whole[mask] = part
+        whole[mask] = scores
+    inside = np.any([mask for mask, _ in parts], axis=0)[head.rows]
+    found: Floats = whole[head.rows[inside]]
     return found
 
 
-def _losses(head: Head, scores: dict[float, Floats], seen: Mask | None) -> dict[float, float]:
+def _losses(head: Head, parts: Sequence[tuple[Mask, dict[float, Floats]]]) -> dict[float, float]:
     """Strength -> log loss, once calibrated, on the rows of the trial folds."""
-    if seen is None:
-        return {}
-    inside = seen[head.rows]
-    part = dataclasses.replace(head, labels=head.labels[inside], weights=head.weights[inside])
+    inside = np.any([mask for mask, _ in parts], axis=0)[head.rows]
+    truth = Truth(head.truth.classes, head.truth.labels[inside], head.truth.weights[inside])
     found = {}
-    for c, whole in scores.items():
-        own = whole[head.rows][inside]
-        found[c] = _log_loss(own, part, *_calibration(own, part))
+    for c in parts[0][1]:
+        own = _joined(head, [(mask, scores[c]) for mask, scores in parts])
+        found[c] = log_loss(own, truth, *calibrate(own, truth))
     return found
 
 
@@ -323,132 +318,107 @@ def _mask(rows: Ints, length: int) -> Mask:
 
 
 def _solved(
-    design: Design, heads: Sequence[Head], rows: Mask, strengths: Sequence[float]
-) -> list[tuple[Floats, Floats]]:
-    """Each head's coefficients (classes, features) and intercepts, fitted on some rows."""
+    design: Design,
+    heads: Sequence[Head],
+    rows: Mask,
+    strengths: Sequence[float],
+    start: Sequence[Solution] | None = None,
+) -> list[Solution]:
+    """Each head fitted on some rows."""
     problems = []
     for head, strength in zip(heads, strengths, strict=True):
         labels = np.zeros(len(rows), dtype=np.int64)
-        labels[head.rows] = head.labels
-        labelled = _mask(head.rows, len(rows))
-        columns = 1 if head.is_topic else len(head.classes)
-        problems.append(Problem(labels[rows], labelled[rows], columns, strength))
+        labels[head.rows] = head.truth.labels
+        columns = 1 if head.is_topic else len(head.truth.classes)
+        problems.append(Problem(labels[rows], _mask(head.rows, len(rows))[rows], columns, strength))
+    return solve(design[rows], problems, None if start is None else [solution.rows for solution in start])
+
+
+def _scores(design: Design, heads: Sequence[Head], solutions: Sequence[Solution]) -> list[Floats]:
+    """Each head's scores of all rows of a design: (rows, classes)."""
     found = []
-    for head, (weights, intercepts) in zip(heads, solve(design[rows], problems), strict=True):
-        if head.is_topic:  # absent is the class that the other is weighed against
-            weights, intercepts = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, intercepts)
-        found.append((weights.T, intercepts))
+    for head, solution in zip(heads, solutions, strict=True):
+        scores = design.scores(solution.coefficients, solution.intercepts)
+        # Of a topic, absent is the class that the other is weighed against.
+        found.append(np.hstack([np.zeros_like(scores), scores]) if head.is_topic else scores)
     return found
 
 
 def _held_out(design: Design, heads: Sequence[Head], held: Mask, strengths: Sequence[float]) -> list[Floats]:
     """Each head's scores of the rows held out, fitted on the others."""
-    rest = design[held]
-    return [rest.scores(w.T, b) for w, b in _solved(design, heads, ~held, strengths)]
+    return _scores(design[held], heads, _solved(design, heads, ~held, strengths))
+
+
+def _held_out_path(
+    design: Design, heads: Sequence[Head], held: Mask, strengths: Sequence[float]
+) -> dict[float, list[Floats]]:
+    """The same at each strength for all heads; each fit starts where the last one ended."""
+    found: dict[float, list[Floats]] = {}
+    solutions = None
+    for strength in sorted(set(strengths)):
+        solutions = _solved(design, heads, ~held, [strength] * len(heads), solutions)
+        found[strength] = _scores(design[held], heads, solutions)
+    return found
+
+
+def _final(
+    design: Design, heads: Sequence[Head], rows: Mask, strengths: Sequence[float]
+) -> list[tuple[Floats, Floats]]:
+    """Each head's coefficients and intercepts, without what was needed to find them."""
+    return [(found.coefficients, found.intercepts) for found in _solved(design, heads, rows, strengths)]
 
 
 def _calibrated(
-    head: Head, raw: tuple[Floats, Floats], scores: Floats, strength: float, tried: dict[float, float]
+    head: Head, raw: tuple[Floats, Floats], scores: Floats, strength: float, losses: dict[float, float]
 ) -> FittedHead:
     """The raw coefficients and intercepts calibrated, and decisions set, by the scores out of fold."""
-    weights, intercepts = raw
-    scale, shift = _calibration(scores, head)
-    losses = tried or {strength: _log_loss(scores, head, scale, shift)}
+    coefficients, intercepts = raw
+    truth = head.truth
+    scale, shift = calibrate(scores, truth)
     probabilities = softmax(scores * scale + shift)
     decisions = _decisions(probabilities, head)
+    counts = np.bincount(truth.labels, minlength=len(truth.classes)).tolist()
     record = {
         "C": strength,
         "log_loss": {str(c): round(loss, 4) for c, loss in losses.items()},
         "scale": scale,
         "shift": shift.tolist(),
-        "classes": dict(zip(head.classes, np.bincount(head.labels, minlength=len(head.classes)).tolist(), strict=True)),
+        "classes": dict(zip(truth.classes, counts, strict=True)),
         "f1": _held_out_f1(probabilities, head, decisions),
     }
-    return FittedHead(weights * scale, intercepts * scale + shift, decisions, record)
+    shift = shift[1:] if head.is_topic else shift
+    return FittedHead(coefficients * scale, intercepts * scale + shift, decisions, record)
 
 
 def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:
     """Out-of-fold F1 of a topic, macro-F1 of a target's stances; thresholds were set on the same sentences."""
+    labels, classes = head.truth.labels, head.truth.classes
     if head.is_topic:
-        return round(score(head.labels == 1, probabilities[:, 1] >= decisions[head.name].threshold).f1, 4)
-    thresholds = np.array([decisions[f"{head.output.name}:{name}"].threshold for name in head.classes])
-    found = decide(probabilities, head.classes, thresholds)
-    scores = [score(head.labels == c, found == c).f1 for c in np.union1d(head.labels, found)]
+        return round(score(labels == 1, probabilities[:, 1] >= decisions[head.name].threshold).f1, 4)
+    bars = np.array([decisions[f"{head.output.name}:{name}"].threshold for name in classes])
+    found = decide(probabilities, classes, bars)
+    scores = [score(labels == c, found == c).f1 for c in np.union1d(labels, found)]
     return round(float(np.mean(scores)), 4)
-
-
-def _log_loss(scores: Floats, head: Head, scale: float = 1.0, shift: Floats | float = 0.0) -> float:
-    probabilities = softmax(scores * scale + shift)[np.arange(len(scores)), head.labels]
-    return float(np.average(-np.log(np.maximum(probabilities, 1e-12)), weights=head.weights))
-
-
-def _calibration(scores: Floats, head: Head) -> tuple[float, Floats]:
-    """Temperature and bias per class (Guo et al. 2017, "On Calibration of Modern Neural Networks") by Newton-like
-    minimisation of the weighted out-of-fold log loss; the weights carry the rates in use (Saerens et al. 2002)."""
-    from scipy.optimize import minimize
-
-    def loss(parameters: Floats) -> float:
-        return _log_loss(scores, head, float(np.exp(parameters[0])), np.append(0.0, parameters[1:]))
-
-    found = minimize(loss, np.zeros(len(head.classes)), method="BFGS").x
-    return float(np.exp(found[0])), np.append(0.0, found[1:])
 
 
 def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
     """Threshold and precision curve of each label, on the out-of-fold probabilities at the rates in use."""
     decisions = {}
-    thresholds = _thresholds(probabilities, head)
-    for number, name in enumerate(head.classes):
+    truth = head.truth
+    bars = thresholds(probabilities, truth)
+    for number, name in enumerate(truth.classes):
         if head.is_topic and name == "absent":
             continue
         column = Column(head.output.name) if head.is_topic else Column(head.output.name, name)
-        curve = precision_curve(head.labels == number, probabilities[:, number], head.weights)
-        decisions[column.key] = Decision(threshold=float(thresholds[number]), curve=curve)
+        curve = precision_curve(truth.labels == number, probabilities[:, number], truth.weights)
+        decisions[column.key] = Decision(threshold=float(bars[number]), curve=curve)
     return decisions
-
-
-def _thresholds(probabilities: Floats, head: Head) -> Floats:
-    """Each class's own best threshold; where neutral is among the classes, those that together give the best macro-F1,
-    found by turns, since a case called favor is not called neutral."""
-    classes = range(len(head.classes))
-    found = np.array([best_threshold(head.labels == c, probabilities[:, c], head.weights) for c in classes])
-    if NEUTRAL not in head.classes:
-        return found
-    rest = head.classes.index(NEUTRAL)
-    found[rest] = 1.0
-    counts = np.bincount(head.labels, minlength=len(classes))
-    for _ in range(3):
-        for c in classes:
-            if c == rest:
-                continue
-            scores = np.array(
-                [_macro_f1(probabilities, head, np.where(np.arange(len(classes)) == c, t, found)) for t in GRID]
-            )
-            # Smoothed, and drawn toward 0.5 as if by ten more cases, as a single threshold is.
-            smooth = np.convolve(np.pad(scores, 2, mode="edge"), np.full(5, 0.2), mode="valid")
-            found[c] = (counts[c] * GRID[int(smooth.argmax())] + 10 * 0.5) / (counts[c] + 10)
-    return found
-
-
-def _macro_f1(probabilities: Floats, head: Head, thresholds: Floats) -> float:
-    """Macro-F1 of the decisions, each row weighed at the rates in use."""
-    size = len(head.classes)
-    decided = decide(probabilities, head.classes, thresholds)
-    table = np.bincount(head.labels * size + decided, weights=head.weights, minlength=size * size).reshape(size, size)
-    right, both = np.diag(table), table.sum(axis=0) + table.sum(axis=1)
-    return float(np.mean(2 * right / np.maximum(both, 1e-12)))
 
 
 def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     """Fold scales and calibration into one row a feature, rounded to the half precision that is saved."""
-    coefficients, bias = [], []
-    for head in fitted:
-        weights, intercepts = head.coefficients, head.intercepts
-        if tuple(head.record["classes"]) == TOPIC_CLASSES:  # one column: the log-odds
-            weights, intercepts = weights[1:] - weights[:1], intercepts[1:] - intercepts[:1]
-        coefficients.append(weights)
-        bias.append(intercepts)
-    stacked = np.vstack(coefficients).T
+    stacked = np.hstack([head.coefficients for head in fitted])
+    bias = np.concatenate([head.intercepts for head in fitted])
     # The design has the character n-grams last, the model has them second.
     sizes = {block: len(blocks[block].keys) for block in BLOCKS}
     order = [*(block for block in BLOCKS if block != "char"), "char"]
@@ -460,7 +430,7 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
         .tobytes()
         for block in BLOCKS
     }
-    return Heads(keys, halves, tuple(np.concatenate(bias).astype(np.float32).tolist()))
+    return Heads(keys, halves, tuple(bias.astype(np.float32).tolist()))
 
 
 def _provenance(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
 from stance import solver
-from stance.solver import Design, Problem, solve
+from stance.solver import Design, Problem, Solution, solve
 
 
 @pytest.fixture
@@ -40,13 +42,13 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
 ) -> None:
     monkeypatch.setattr(solver, "TOLERANCE", 1e-6)
     monkeypatch.setattr(solver, "CONSTANT", 30.0)  # an intercept as good as free, as scikit-learn's is
-    ((weights, intercepts),) = solve(design, [Problem(labels, np.ones(120, dtype=bool), 3, 0.5)])
+    (found,) = solve(design, [Problem(labels, np.ones(120, dtype=bool), 3, 0.5)])
     whole = hstack([design.direct, design.spelled @ design.grams]).tocsr()
     expected = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(whole, labels)
-    found = design.scores(weights, intercepts)
+    scores = design.scores(found.coefficients, found.intercepts)
     wanted = whole @ expected.coef_.T + expected.intercept_
     assert np.allclose(
-        found - found.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True), atol=0.01
+        scores - scores.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True), atol=0.01
     )
 
 
@@ -57,18 +59,33 @@ def test_heads_side_by_side_are_each_fitted_as_alone(design: Design, labels: np.
         Problem((labels == 1).astype(np.int64), some, 1, 2.0),
     ]
     together = solve(design, problems)
-    for problem, (weights, intercepts) in zip(problems, together, strict=True):
-        ((alone, own),) = solve(design, [problem])
-        assert np.abs(design.scores(weights, intercepts) - design.scores(alone, own)).max() < 0.05
+    for problem, found in zip(problems, together, strict=True):
+        (alone,) = solve(design, [problem])
+        assert np.abs(_scores(design, found) - _scores(design, alone)).max() < 0.05
+
+
+def test_a_start_from_a_like_problem_ends_at_the_same_solution(
+    design: Design, labels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver, "TOLERANCE", 1e-6)
+    counted = np.ones(120, dtype=bool)
+    problems = [Problem(labels, counted, 3, 2.0), Problem((labels == 1).astype(np.int64), counted, 1, 2.0)]
+    near = solve(design, [dataclasses.replace(problem, strength=1.0) for problem in problems])
+    for cold, warm in zip(solve(design, problems), solve(design, problems, [s.rows for s in near]), strict=True):
+        assert np.abs(_scores(design, cold) - _scores(design, warm)).max() < 0.001
 
 
 def test_rows_that_do_not_count_change_nothing(design: Design, labels: np.ndarray) -> None:
     counted = np.arange(120) < 80
     other = np.where(counted, labels, (labels + 1) % 3)
-    one, two = (solve(design, [Problem(given, counted, 3, 1.0)])[0][0] for given in (labels, other))
-    assert np.allclose(one, two)
+    one, two = (solve(design, [Problem(given, counted, 3, 1.0)])[0] for given in (labels, other))
+    assert np.allclose(one.coefficients, two.coefficients)
 
 
 def test_a_class_that_no_row_has_stays_unlikely(design: Design, labels: np.ndarray) -> None:
-    ((weights, intercepts),) = solve(design, [Problem(np.minimum(labels, 1), np.ones(120, dtype=bool), 3, 1.0)])
-    assert (design.scores(weights, intercepts).argmax(axis=1) < 2).all()
+    (found,) = solve(design, [Problem(np.minimum(labels, 1), np.ones(120, dtype=bool), 3, 1.0)])
+    assert (_scores(design, found).argmax(axis=1) < 2).all()
+
+
+def _scores(design: Design, found: Solution) -> np.ndarray:
+    return design.scores(found.coefficients, found.intercepts)

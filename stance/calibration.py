@@ -1,0 +1,101 @@
+"""Scores to decisions: calibrated probabilities and thresholds for one output, from scores of rows held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stance.linear import Floats, Ints, decide, softmax
+from stance.metrics import best_threshold
+from stance.schema import NEUTRAL
+
+GRID = np.linspace(0.04, 0.96, 47)
+"""Thresholds that are tried."""
+TURNS = 3
+"""Times that each threshold is set anew, the others staying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The labels of one output's rows.
+
+    Attributes:
+        classes: names of the classes.
+        labels: (n,) numbers of classes.
+        weights: (n,) how much each row counts: the rate in use over the labels' rate (Saerens et al. 2002).
+    """
+
+    classes: tuple[str, ...]
+    labels: Ints
+    weights: Floats
+
+
+def log_loss(scores: Floats, truth: Truth, scale: float = 1.0, shift: Floats | float = 0.0) -> float:
+    """Weighted mean of -log(probability of the row's own class); ``scores`` are (n, classes)."""
+    own = softmax(scores * scale + shift)[np.arange(len(scores)), truth.labels]
+    return float(np.average(-np.log(np.maximum(own, 1e-12)), weights=truth.weights))
+
+
+def calibrate(scores: Floats, truth: Truth) -> tuple[float, Floats]:
+    """Temperature, and bias of each class (Guo et al. 2017, "On Calibration of Modern Neural Networks"), that give the
+    least weighted log loss; the first class's bias is 0."""
+    from scipy.optimize import minimize
+
+    rows = np.arange(len(scores))
+    weights = truth.weights / truth.weights.sum()
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        scale = float(np.exp(parameters[0]))
+        p = softmax(scores * scale + np.append(0.0, parameters[1:]))
+        value = -(weights @ np.log(np.maximum(p[rows, truth.labels], 1e-12)))
+        p[rows, truth.labels] -= 1
+        pull = weights[:, None] * p
+        return float(value), np.append(scale * (pull * scores).sum(), pull.sum(axis=0)[1:])
+
+    found = minimize(loss, np.zeros(len(truth.classes)), method="BFGS", jac=True).x
+    return float(np.exp(found[0])), np.append(0.0, found[1:])
+
+
+def thresholds(probabilities: Floats, truth: Truth) -> Floats:
+    """Each class's own best threshold; where neutral is among the classes, those that together give the best macro-F1,
+    found by turns, since a case called favor is not called neutral.
+
+    Args:
+        probabilities: (n, classes).
+    """
+    numbers = range(len(truth.classes))
+    found = np.array([best_threshold(truth.labels == c, probabilities[:, c], truth.weights) for c in numbers])
+    if NEUTRAL not in truth.classes:
+        return found
+    rest = truth.classes.index(NEUTRAL)
+    found[rest] = 1.0
+    counts = np.bincount(truth.labels, minlength=len(truth.classes))
+    for _ in range(TURNS):
+        for c in numbers:
+            if c == rest:
+                continue
+            scores = macro_f1s(probabilities, truth, found, c)
+            # Smoothed, and drawn toward 0.5 as if by ten more cases, as a single threshold is.
+            smooth = np.convolve(np.pad(scores, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+            found[c] = (counts[c] * GRID[int(smooth.argmax())] + 10 * 0.5) / (counts[c] + 10)
+    return found
+
+
+def macro_f1s(probabilities: Floats, truth: Truth, others: Floats, c: int) -> Floats:
+    """Weighted macro-F1 with class ``c`` at each threshold of `GRID` and the other classes at their own: (47,)."""
+    size, steps = len(truth.classes), len(GRID)
+    without = decide(probabilities, truth.classes, np.where(np.arange(size) == c, np.inf, others))
+    own, best = probabilities[:, c], np.take_along_axis(probabilities, without[:, None], axis=1)[:, 0]
+    wins = (without == truth.classes.index(NEUTRAL)) | (own > best) | ((own == best) & (c < without))
+    # A row is given c at the thresholds that its probability reaches, and else what it is given without c.
+    reached = np.where(wins, np.searchsorted(GRID, own, side="right"), 0)
+    cells = (truth.labels * size + without) * (steps + 1) + reached
+    counts = np.bincount(cells, weights=truth.weights, minlength=size * size * (steps + 1))
+    kept = np.cumsum(counts.reshape(size, size, steps + 1), axis=2)
+    table = kept[:, :, :-1].copy()
+    table[:, c] += (kept[:, :, -1:] - kept[:, :, :-1]).sum(axis=1)
+    right = table[np.arange(size), np.arange(size)]
+    both = table.sum(axis=0) + table.sum(axis=1)
+    found: Floats = np.mean(2 * right / np.maximum(both, 1e-12), axis=0)
+    return found

@@ -4,7 +4,8 @@
  * - A text is lower-cased and cut into words eight bytes at a time, and each word is hashed as it is found.
  * - A word met before costs one look-up: its 1-gram's row and the sum of its character n-grams' rows are kept by hash
  *   in a bounded cache, one for each call that runs at the same time. A new word takes the slow way once.
- * - A 2-gram's hash is made from its two units' hashes; most 2-grams are unknown, and two bytes a slot say so.
+ * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown. The others are
+ *   looked up for some texts together, so that one waits for memory while the next is on its way.
  * - Sums are of doubles in the order of the text, so that a score never depends on neighbours or threads.
  *
  * A feature is known by the 64-bit hash of its key; the keys themselves are not compared. Loading refuses a model two
@@ -23,6 +24,12 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#endif
+
+/* A second copy of the loop over half-precision rows, for processors that widen them by themselves. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define F16C 1
 #endif
 
 /* On glibc, a second copy of the hot functions for processors with 32-byte vectors, chosen when the module loads. */
@@ -126,29 +133,25 @@ INLINE u64 hash_pair(u64 left, u64 right) {
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
-/* Open addressing from hash to number; a slot whose hash is 0 is empty. */
+/* Open addressing from hash to number. A cell is the hash with number + 1 in place of its lowest bits, as many as the
+ * mask has: those say where to begin looking. An empty cell is 0. */
 typedef struct {
-    u64 hash;
-    u32 number;
-} Cell;
-
-typedef struct {
-    Cell *cells;
+    u64 *cells;
     u64 *bits; /* a bit for each hash it holds, by the hash's upper half: a clear one spares a look at the cells */
     size_t size, limit;
-    u32 mask, bit_mask;
+    u64 mask, bit_mask;
 } Table;
 
-static int table_init(Table *t, size_t limit) {
+static int table_init(Table *t, size_t limit, int gate) {
     size_t cells = 16;
     while (cells < 2 * limit) cells *= 2;
     t->size = 0;
     t->limit = limit;
-    t->mask = (u32)(cells - 1);
-    t->bit_mask = (u32)(8 * cells - 1);
+    t->mask = cells - 1;
+    t->bit_mask = 8 * cells - 1;
     t->cells = calloc(cells, sizeof *t->cells);
-    t->bits = calloc(cells / 8, sizeof *t->bits);
-    return t->cells && t->bits ? 0 : -1;
+    t->bits = gate ? calloc(cells / 8, sizeof *t->bits) : NULL;
+    return t->cells && (t->bits || !gate) ? 0 : -1;
 }
 
 static void table_free(Table *t) {
@@ -159,26 +162,26 @@ static void table_free(Table *t) {
 
 /* The hash's number, or -1. */
 INLINE int64_t table_get(const Table *t, u64 h) {
-    for (u32 i = (u32)h & t->mask;; i = (i + 1) & t->mask) {
-        if (t->cells[i].hash == h) return t->cells[i].number;
-        if (!t->cells[i].hash) return -1;
+    for (u64 i = h & t->mask;; i = (i + 1) & t->mask) {
+        u64 cell = t->cells[i];
+        if (!cell) return -1;
+        if ((cell ^ h) <= t->mask) return (int64_t)(cell & t->mask) - 1;
     }
 }
 
-/* Whether the table may hold the hash. */
-INLINE u32 table_may(const Table *t, u64 h) {
-    u32 at = (u32)(h >> 32) & t->bit_mask;
-    return (u32)(t->bits[at / 64] >> (at % 64)) & 1;
+/* Whether the table, one with a gate, may hold the hash. */
+INLINE u64 table_may(const Table *t, u64 h) {
+    u64 at = h >> 32 & t->bit_mask;
+    return t->bits[at / 64] >> (at % 64) & 1;
 }
 
 /* Give the hash the next number; -1 if it has one. */
 static int64_t table_add(Table *t, u64 h) {
-    u32 i = (u32)h & t->mask;
-    while (t->cells[i].hash && t->cells[i].hash != h) i = (i + 1) & t->mask;
-    if (t->cells[i].hash || t->size >= t->limit) return -1;
-    t->cells[i].hash = h;
-    t->cells[i].number = (u32)t->size;
-    t->bits[((u32)(h >> 32) & t->bit_mask) / 64] |= 1ull << ((u32)(h >> 32) & t->bit_mask) % 64;
+    u64 i = h & t->mask;
+    while (t->cells[i] && (t->cells[i] ^ h) > t->mask) i = (i + 1) & t->mask;
+    if (t->cells[i] || t->size >= t->limit) return -1;
+    t->cells[i] = (h & ~t->mask) | (t->size + 1);
+    if (t->bits) t->bits[(h >> 32 & t->bit_mask) / 64] |= 1ull << (h >> 32 & t->bit_mask) % 64;
     return (int64_t)t->size++;
 }
 
@@ -209,11 +212,14 @@ typedef struct Worker Worker;
 
 typedef struct {
     PyObject_HEAD
-    int width, stride, lanes, topics, targets, stances, neutral; /* neutral: its number among the stances, or -1 */
+    int width, lanes, topics, targets, stances, neutral; /* neutral: its number among the stances, or -1 */
     int char_min, char_max;
     size_t word_count, char_count, features;
-    float *rows; /* features x stride, and a row of zeros */
-    void *rows_block;
+    PyObject *halves[2];      /* bytes: the weights of the word and of the char block */
+    const u8 *words_from, *grams_from;
+    int twelves; /* whether add_all_twelves() is for this model and processor */
+    size_t half_size;         /* bytes of one of their rows */
+    float *rows;              /* the other blocks' rows, of `lanes`, and a row of zeros */
     double *bias, *thresholds, *blank;
     Table words, grams;
     u8 *phrase_text;
@@ -223,7 +229,6 @@ typedef struct {
     Starts aliases, exact, prefix;
     int groups, cues, contexts;
     u64 *group_hash, *context_mask;
-    const float **group_row; /* of the group's token as a 1-gram; NULL: unknown */
     int32_t *lexicon_row;    /* [4][cues] feature or -1; plain, negated, conceded, before */
     int32_t *context_row;    /* [contexts][4][cues] */
     int32_t *pair_row;       /* [groups][groups] */
@@ -236,47 +241,74 @@ typedef struct {
 
 /* ---- a worker: what one call needs to itself ------------------------------------------------------------------- */
 
+/* What is known of a word, beside its rows. */
 typedef struct {
-    u64 hash; /* 0: empty */
-    u32 row, grams, entry;
-} Slot;
+    u64 hash;
+    u32 entry, grams; /* entry: where its phrases are, 0 if it begins none; the number of its n-grams */
+} Known;
+
+/* Which bits of the next word's hash, its lowest six, let a phrase of this word's entry go on; all, if a phrase ends
+ * with it. 0: it has no entry. */
+typedef u64 Onward;
+
+/* An alias that stands for `count` words from `first`. */
+typedef struct {
+    u32 first, count, group;
+} Span;
+
+/* What follows from the set of groups that a text names. */
+typedef struct {
+    u64 groups;
+    int filled, wholes, pairs, presences;
+    u8 whole[64];
+} Company;
+
+/* A text all of whose sums but those of its 2-grams are known. */
+typedef struct {
+    double *out;
+    size_t pairs, units, grams, counts[3]; /* pairs: those that may be known */
+} Pending;
 
 typedef struct {
     int cue;
     u32 first, last;
 } Mark;
 
+enum {
+    TOGETHER = 8,   /* texts whose 2-grams are looked up together */
+    COMPANIES = 64, /* sets of groups kept, a power of two */
+    HEADER = 4      /* numbers at the head of an entry: how many phrases of each list */
+};
+
 struct Worker {
     Worker *next;
-    Slot *slots;
-    u32 slot_count, used;
-    float *rows; /* a word's 1-gram, then its n-grams' sum */
+    Table slots; /* from a word's hash to its row; the first rows are the groups', and no word's */
+    u8 *rows;    /* of row_size bytes: its 1-gram's weights, Known, its n-grams' sum, Onward */
     void *rows_block;
-    size_t row_count;
-    int *entries; /* four lists, each after its length: phrases of aliases; cues of one part; scopes of one part;
-                     phrases of more parts. Offset 0 is unused */
-    size_t entry_used, entry_size;
+    size_t row_size, row_count;
+    int *entries; /* four numbers, then four lists: phrases of aliases; cues of one part; scopes of one part; phrases
+                     of more parts. Offset 0 is unused */
+    size_t entry_used, entry_size, most; /* most: the cues and scopes of the richest entry */
     u8 *text; /* normalised: separators are 0 */
     size_t text_size;
     u32 *start, *end, *row, *entry, *special, *breaks; /* special: words with an entry */
     int32_t *reach[2];
     u64 *hash, *unit_hash;
-    const float **unit_row;
+    Span *spans;
     size_t word_size;
     Mark *marks, *scopes;
-    const float **added[3]; /* rows of the lexicon, context and presence blocks */
-    size_t mark_size, added_size[3];
-    double *sums; /* five blocks of stride */
+    size_t mark_size;
+    Company *companies;
+    double *company_sums; /* two a company: pairs of groups, presence */
+    Pending pending[TOGETHER];
+    u64 *pair; /* hashes of the pending texts' 2-grams, then addresses of their rows */
+    size_t pair_used, pair_size;
+    double *sums; /* five blocks for each pending text */
 };
-
-static void *aligned_floats(size_t count, void **block) {
-    *block = malloc(count * sizeof(float) + 64);
-    return *block ? (void *)(((uintptr_t)*block + 63) & ~(uintptr_t)63) : NULL;
-}
 
 static void worker_free(Worker *w) {
     if (!w) return;
-    free(w->slots);
+    table_free(&w->slots);
     free(w->rows_block);
     free(w->entries);
     free(w->text);
@@ -290,36 +322,14 @@ static void worker_free(Worker *w) {
     free(w->reach[1]);
     free(w->hash);
     free(w->unit_hash);
-    free((void *)w->unit_row);
+    free(w->spans);
     free(w->marks);
     free(w->scopes);
-    for (int i = 0; i < 3; i++) free((void *)w->added[i]);
+    free(w->companies);
+    free(w->company_sums);
+    free(w->pair);
     free(w->sums);
     free(w);
-}
-
-static int worker_clear(Worker *w, u32 slot_count) {
-    if (w->slot_count != slot_count) {
-        free(w->slots);
-        w->slots = malloc(slot_count * sizeof *w->slots);
-        w->slot_count = w->slots ? slot_count : 0;
-        if (!w->slots) return -1;
-    }
-    memset(w->slots, 0, slot_count * sizeof *w->slots);
-    w->used = 0;
-    w->entry_used = 1;
-    return 0;
-}
-
-static Worker *worker_new(const Kernel *k) {
-    Worker *w = calloc(1, sizeof *w);
-    if (!w) return NULL;
-    w->sums = malloc(5 * (size_t)k->stride * sizeof *w->sums);
-    if (!w->sums || worker_clear(w, 1 << 12) < 0) {
-        worker_free(w);
-        return NULL;
-    }
-    return w;
 }
 
 static int grow(void *where, size_t count, size_t size) {
@@ -341,7 +351,7 @@ static int need_words(Worker *w, size_t count) {
         grow(&w->special, n, sizeof *w->special) || grow(&w->breaks, n, sizeof *w->breaks) ||
         grow(&w->reach[0], n, sizeof **w->reach) || grow(&w->reach[1], n, sizeof **w->reach) ||
         grow(&w->hash, n, sizeof *w->hash) || grow(&w->unit_hash, n, sizeof *w->unit_hash) ||
-        grow(&w->unit_row, n, sizeof *w->unit_row))
+        grow(&w->spans, n, sizeof *w->spans))
         return -1;
     w->word_size = n;
     return 0;
@@ -483,26 +493,171 @@ INLINE int64_t split(Worker *w, size_t n) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
+/* Sums are of a multiple of four lanes. */
+#if defined(__GNUC__)
+typedef double Four __attribute__((vector_size(32)));
+typedef float FourFloats __attribute__((vector_size(16)));
+
+INLINE void widen(Four *to, const float *from) {
+    FourFloats four;
+    memcpy(&four, from, sizeof four);
+    *to = __builtin_convertvector(four, Four);
+}
+#else
+typedef struct {
+    double lane[4];
+} Four;
+#endif
+
 INLINE void add_row(double *sum, const float *row, int lanes) {
-    for (int c = 0; c < lanes; c++) sum[c] += (double)row[c];
-}
-
-/* Sum many rows; the usual width is unrolled, so that the sums stay in registers. */
-INLINE void add_rows(double *sum, const float *const *rows, size_t count, int lanes) {
-    if (lanes == 12) {
-        double s[12];
-        memcpy(s, sum, sizeof s);
-        for (size_t i = 0; i < count; i++)
-            for (int c = 0; c < 12; c++) s[c] += (double)rows[i][c];
-        memcpy(sum, s, sizeof s);
-        return;
+#if defined(__GNUC__)
+    for (int c = 0; c < lanes; c += 4) {
+        Four one, other;
+        widen(&one, row + c);
+        memcpy(&other, sum + c, sizeof other);
+        other += one;
+        memcpy(sum + c, &other, sizeof other);
     }
-    for (size_t i = 0; i < count; i++) add_row(sum, rows[i], lanes);
+#else
+    for (int c = 0; c < lanes; c++) sum[c] += (double)row[c];
+#endif
 }
 
-/* A feature's row; the row of zeros for -1. */
-INLINE const float *feature(const Kernel *k, int64_t number) {
-    return k->rows + (number < 0 ? k->features : (size_t)number) * (size_t)k->stride;
+INLINE void take_row(double *sum, const float *row, int lanes) {
+    for (int c = 0; c < lanes; c++) sum[c] -= (double)row[c];
+}
+
+INLINE void add_sums(double *sum, const double *other, int lanes) {
+    for (int c = 0; c < lanes; c++) sum[c] += other[c];
+}
+
+/* A half-precision number; infinities and NaN, which loading refuses, come out as large numbers. */
+INLINE float half(u16 bits) {
+    u32 magnitude = (u32)(bits & 0x7FFF) << 13, word;
+    float value = (float)(int32_t)magnitude * 7.2759576141834259e-12f; /* below the normal ones: times 2 to the -37 */
+    if (magnitude >= 1u << 23) {
+        word = magnitude + (112u << 23);
+        memcpy(&value, &word, sizeof value);
+    }
+    return bits & 0x8000 ? -value : value;
+}
+
+INLINE u16 load16(const u8 *p) { return (u16)(p[0] | p[1] << 8); }
+
+#if defined(__SSE2__)
+/* Four half-precision numbers, in the lower halves of 32 bits each. */
+INLINE __m128 four_halves(__m128i bits) {
+    __m128i magnitude = _mm_slli_epi32(_mm_and_si128(bits, _mm_set1_epi32(0x7FFF)), 13);
+    __m128i sign = _mm_slli_epi32(_mm_srli_epi32(bits, 15), 31);
+    __m128i normal = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32((1 << 23) - 1));
+    __m128 small = _mm_mul_ps(_mm_cvtepi32_ps(magnitude), _mm_set1_ps(7.2759576141834259e-12f));
+    __m128i large = _mm_add_epi32(magnitude, _mm_set1_epi32(112 << 23));
+    __m128i value = _mm_or_si128(_mm_and_si128(normal, large), _mm_andnot_si128(normal, _mm_castps_si128(small)));
+    return _mm_castsi128_ps(_mm_or_si128(value, sign));
+}
+#endif
+
+/* Add a row of half-precision numbers. */
+INLINE void add_halves(double *sum, const u8 *row, int width) {
+    int c = 0;
+#if defined(__SSE2__)
+    for (; c + 4 <= width; c += 4) {
+        __m128i bits = _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)(row + 2 * c)), _mm_setzero_si128());
+        __m128 value = four_halves(bits);
+        _mm_storeu_pd(sum + c, _mm_add_pd(_mm_loadu_pd(sum + c), _mm_cvtps_pd(value)));
+        _mm_storeu_pd(sum + c + 2, _mm_add_pd(_mm_loadu_pd(sum + c + 2), _mm_cvtps_pd(_mm_movehl_ps(value, value))));
+    }
+#endif
+    for (; c < width; c++) sum[c] += (double)half(load16(row + 2 * c));
+}
+
+/* Add many rows of half-precision numbers. */
+static void add_all_halves(double *sum, const u64 *rows, size_t count, int width) {
+    for (size_t i = 0; i < count; i++) add_halves(sum, (const u8 *)(uintptr_t)rows[i], width);
+}
+
+#if F16C
+/* The same for rows of twelve. */
+static __attribute__((target("avx2,f16c"))) void add_all_twelves(double *sum, const u64 *rows, size_t count) {
+    __m256d one = _mm256_loadu_pd(sum), two = _mm256_loadu_pd(sum + 4), three = _mm256_loadu_pd(sum + 8);
+    for (size_t i = 0; i < count; i++) {
+        const u8 *row = (const u8 *)(uintptr_t)rows[i];
+        __m256 eight = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)row));
+        __m128 four = _mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)(row + 16)));
+        one = _mm256_add_pd(one, _mm256_cvtps_pd(_mm256_castps256_ps128(eight)));
+        two = _mm256_add_pd(two, _mm256_cvtps_pd(_mm256_extractf128_ps(eight, 1)));
+        three = _mm256_add_pd(three, _mm256_cvtps_pd(four));
+    }
+    _mm256_storeu_pd(sum, one);
+    _mm256_storeu_pd(sum + 4, two);
+    _mm256_storeu_pd(sum + 8, three);
+}
+#endif
+
+/* A feature's row in the three small blocks; the row of zeros for -1. */
+INLINE const float *feature(const Kernel *k, int32_t number) {
+    size_t before = k->word_count + k->char_count;
+    return k->rows + ((number < 0 ? k->features : (size_t)number) - before) * (size_t)k->lanes;
+}
+
+INLINE float *own_row(const Worker *w, size_t row) { return (float *)(void *)(w->rows + row * w->row_size); }
+
+INLINE Known *known(const Kernel *k, const Worker *w, size_t row) { return (Known *)(void *)(own_row(w, row) + k->lanes); }
+
+INLINE float *gram_row(const Kernel *k, const Worker *w, size_t row) { return own_row(w, row) + k->lanes + 4; }
+
+INLINE Onward *onward(const Kernel *k, const Worker *w, size_t row) {
+    return (Onward *)(void *)(gram_row(k, w, row) + k->lanes);
+}
+
+/* One more row, its number, with the weights of the 1-gram of that hash; -1 when memory is out. */
+static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
+    int64_t row, number = table_get(&k->words, h);
+    double own[256] = {0};
+    if (w->slots.size == w->row_count) {
+        size_t rows = w->row_count ? 2 * w->row_count : 1024;
+        void *block = malloc(rows * w->row_size + 64);
+        u8 *grown = (u8 *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+        if (!block) return -1;
+        if (w->row_count) memcpy(grown, w->rows, w->row_count * w->row_size);
+        free(w->rows_block);
+        w->rows_block = block;
+        w->rows = grown;
+        w->row_count = rows;
+    }
+    row = (int64_t)w->slots.size;
+    memset(w->rows + (size_t)row * w->row_size, 0, w->row_size);
+    if (number >= 0) add_halves(own, k->words_from + (size_t)number * k->half_size, k->width);
+    for (int c = 0; c < k->width; c++) own_row(w, (size_t)row)[c] = (float)own[c];
+    known(k, w, (size_t)row)->hash = h;
+    return row;
+}
+
+/* Forget all words. */
+static int worker_clear(const Kernel *k, Worker *w) {
+    size_t limit = (size_t)k->groups + 2048;
+    table_free(&w->slots);
+    if (table_init(&w->slots, limit, 0) < 0) return -1;
+    w->entry_used = 1;
+    w->most = 0;
+    for (int g = 0; g < k->groups; g++, w->slots.size++)
+        if (new_row(k, w, k->group_hash[g]) < 0) return -1;
+    return 0;
+}
+
+static Worker *worker_new(const Kernel *k) {
+    Worker *w = calloc(1, sizeof *w);
+    size_t sums = (size_t)k->lanes * sizeof *w->sums;
+    if (!w) return NULL;
+    w->row_size = 2 * (size_t)(k->lanes + 4) * sizeof(float);
+    w->sums = malloc(5 * TOGETHER * sums);
+    w->companies = calloc(COMPANIES, sizeof *w->companies);
+    w->company_sums = malloc(2 * COMPANIES * sums);
+    if (!w->sums || !w->companies || !w->company_sums || worker_clear(k, w) < 0) {
+        worker_free(w);
+        return NULL;
+    }
+    return w;
 }
 
 static int push_entry(Worker *w, int value) {
@@ -517,52 +672,81 @@ static int push_entry(Worker *w, int value) {
 
 enum { ALIASES, CUES, SCOPES, PHRASES };
 
-/* Add what one list of an entry holds of the phrases whose first part has this hash; no cue or scope of one part
- * twice. */
-static int push_phrases(const Kernel *k, Worker *w, const Starts *starts, u64 h, int list, int *count) {
+/* Add to the entry at `start`, of which this list is the last one, the phrases whose first part has this hash; no cue
+ * or scope of one part twice. */
+static int push_phrases(const Kernel *k, Worker *w, const Starts *starts, u64 h, int list, size_t start) {
     int64_t at = table_get(&starts->table, h);
     for (int p = at < 0 ? -1 : starts->first[at]; p >= 0; p = k->phrases[p].next) {
         const Phrase *phrase = &k->phrases[p];
         int kind = phrase->count > 1 ? PHRASES : phrase->scope ? SCOPES : CUES, twice = 0;
         int value = list == CUES ? phrase->id : list == SCOPES ? phrase->scope : p;
         if (list != ALIASES && kind != list) continue;
-        for (int i = 1; i <= *count && list != ALIASES; i++) twice |= w->entries[w->entry_used - (size_t)i] == value;
+        for (int i = 1; i <= w->entries[start + (size_t)list] && list != ALIASES; i++)
+            twice |= w->entries[w->entry_used - (size_t)i] == value;
         if (twice) continue;
         if (push_entry(w, value) < 0) return -1;
-        ++*count;
+        w->entries[start + (size_t)list]++;
     }
     return 0;
 }
 
-static int push_list(const Kernel *k, Worker *w, const Starts *starts, u64 h, int list, int *count) {
-    size_t at = w->entry_used;
-    if (push_entry(w, 0) < 0 || push_phrases(k, w, starts, h, list, count) < 0) return -1;
-    w->entries[at] = *count;
+/* A word's phrases; its characters are marked[edge[1]] to marked[edge[chars + 1]]. Gives where they are, 0 if there are
+ * none, and -1 when memory is out. */
+static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, const size_t *edge, size_t chars,
+                         Onward *next) {
+    size_t start = w->entry_used, marks;
+    for (int i = 0; i < HEADER; i++)
+        if (push_entry(w, 0) < 0) return -1;
+    if (push_phrases(k, w, &k->aliases, h, ALIASES, start) < 0) return -1;
+    for (int list = CUES; list <= PHRASES; list++) {
+        if (push_phrases(k, w, &k->exact, h, list, start) < 0) return -1;
+        for (size_t c = 1; c <= chars; c++) {
+            u8 begin[4 * WORD_LIMIT + 8];
+            size_t n = edge[c + 1] - 1;
+            memset(begin + n, 0, 8);
+            memcpy(begin, marked + 1, n);
+            if (push_phrases(k, w, &k->prefix, hash_bytes(begin, n), list, start) < 0) return -1;
+        }
+    }
+    if (w->entry_used == start + HEADER) {
+        w->entry_used = start;
+        return 0;
+    }
+    *next = w->entries[start + CUES] || w->entries[start + SCOPES] ? ~0ull : 0;
+    for (size_t i = start + HEADER; i < w->entry_used; i++) {
+        size_t from_phrases = w->entry_used - (size_t)w->entries[start + PHRASES];
+        if (i >= start + HEADER + (size_t)w->entries[start] && i < from_phrases) continue; /* no phrase's number */
+        const Phrase *p = &k->phrases[w->entries[i]];
+        *next |= p->count == 1 || p->parts[1].star ? ~0ull : 1ull << (p->parts[1].hash & 63);
+    }
+    marks = w->entry_used - start - HEADER - (size_t)w->entries[start];
+    if (marks > w->most) w->most = marks;
+    return (int64_t)start;
+}
+
+static int grow_slots(const Kernel *k, Worker *w) {
+    Table grown;
+    if (table_init(&grown, 2 * w->slots.limit, 0) < 0) {
+        table_free(&grown);
+        return -1;
+    }
+    grown.size = (size_t)k->groups;
+    for (size_t row = grown.size; row < w->slots.size; row++) table_add(&grown, known(k, w, row)->hash);
+    table_free(&w->slots);
+    w->slots = grown;
     return 0;
 }
 
-/* The slow way: a word's rows and phrases, worked out once; its slot is empty. */
-static int learn(const Kernel *k, Worker *w, Slot *slot, u64 h, const u8 *word, size_t size) {
+/* The slow way: a word's rows and phrases, worked out once. Gives its row, or -1 when memory is out. */
+static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t size) {
     u8 marked[4 * WORD_LIMIT + 2 + 8];
-    size_t edge[WORD_LIMIT + 3], used = 1, chars = 0, stride = (size_t)k->stride, start;
-    double sum[256];
-    float *own;
-    int count = 0;
+    size_t edge[WORD_LIMIT + 3], used = 1, chars = 0;
+    double sum[256] = {0};
+    int64_t row, entry;
+    Onward next = 0;
     u32 grams = 0;
-    if (w->used == w->row_count) {
-        size_t rows = w->row_count ? 2 * w->row_count : 1024;
-        void *block;
-        float *grown = aligned_floats(rows * 2 * stride, &block);
-        if (!grown) return -1;
-        if (w->used) memcpy(grown, w->rows, w->used * 2 * stride * sizeof(float));
-        free(w->rows_block);
-        w->rows_block = block;
-        w->rows = grown;
-        w->row_count = rows;
-    }
-    own = w->rows + (size_t)w->used * 2 * stride;
-    memset(own, 0, 2 * stride * sizeof(float));
-    memcpy(own, feature(k, table_get(&k->words, h)), stride * sizeof(float));
+    if (w->slots.size == w->slots.limit && grow_slots(k, w) < 0) return -1;
+    if ((row = new_row(k, w, h)) < 0) return -1;
 
     memset(marked, 0, sizeof marked);
     marked[0] = 2;
@@ -577,73 +761,19 @@ static int learn(const Kernel *k, Worker *w, Slot *slot, u64 h, const u8 *word, 
     }
     marked[used] = 3;
     edge[chars + 2] = used + 1; /* characters: 0 the start mark, 1..chars, chars + 1 the end mark */
-
-    start = w->entry_used;
-    if (push_list(k, w, &k->aliases, h, ALIASES, &count) < 0) return -1;
-    for (int list = CUES; list <= PHRASES; list++) {
-        size_t at = w->entry_used;
-        int found = 0;
-        if (push_entry(w, 0) < 0 || push_phrases(k, w, &k->exact, h, list, &found) < 0) return -1;
-        for (size_t c = 1; c <= chars; c++) {
-            u8 begin[4 * WORD_LIMIT + 8];
-            size_t n = edge[c + 1] - 1;
-            memset(begin + n, 0, 8);
-            memcpy(begin, marked + 1, n);
-            if (push_phrases(k, w, &k->prefix, hash_bytes(begin, n), list, &found) < 0) return -1;
-        }
-        w->entries[at] = found;
-        count += found;
-    }
-    if (!count) w->entry_used = start;
-
-    memset(sum, 0, sizeof sum);
+    if ((entry = new_entry(k, w, h, marked, edge, chars, &next)) < 0) return -1;
     for (int n = k->char_min; n <= k->char_max; n++)
         for (size_t c = 0; c + (size_t)n <= chars + 2; c++, grams++) {
             size_t from = edge[c];
             int64_t number = table_get(&k->grams, hash_bytes(marked + from, edge[c + (size_t)n] - from));
-            if (number >= 0) add_row(sum, feature(k, number + (int64_t)k->word_count), k->lanes);
+            if (number >= 0) add_halves(sum, k->grams_from + (size_t)number * k->half_size, k->width);
         }
-    for (int i = 0; i < k->width; i++) own[stride + (size_t)i] = (float)sum[i];
-    slot->hash = h;
-    slot->row = w->used++;
-    slot->grams = grams;
-    slot->entry = count ? (u32)start : 0;
-    return 0;
-}
-
-static int grow_slots(Worker *w) {
-    Slot *old = w->slots;
-    u32 count = w->slot_count, mask = 2 * count - 1;
-    Slot *slots = calloc(2 * (size_t)count, sizeof *slots);
-    if (!slots) return -1;
-    for (u32 i = 0; i < count; i++)
-        if (old[i].hash) {
-            u32 at = (u32)old[i].hash & mask;
-            while (slots[at].hash) at = (at + 1) & mask;
-            slots[at] = old[i];
-        }
-    free(old);
-    w->slots = slots;
-    w->slot_count = 2 * count;
-    return 0;
-}
-
-/* The word's slot, or NULL when memory is out. */
-INLINE Slot *find(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t size) {
-    u32 mask = w->slot_count - 1, at = (u32)h & mask;
-    while (w->slots[at].hash != h) {
-        if (!w->slots[at].hash) {
-            if (2 * w->used >= w->slot_count) {
-                if (grow_slots(w) < 0) return NULL;
-                mask = w->slot_count - 1;
-                at = (u32)h & mask;
-                while (w->slots[at].hash) at = (at + 1) & mask;
-            }
-            return learn(k, w, &w->slots[at], h, word, size) < 0 ? NULL : &w->slots[at];
-        }
-        at = (at + 1) & mask;
-    }
-    return &w->slots[at];
+    for (int c = 0; c < k->width; c++) gram_row(k, w, (size_t)row)[c] = (float)sum[c];
+    known(k, w, (size_t)row)->grams = grams;
+    known(k, w, (size_t)row)->entry = (u32)entry;
+    *onward(k, w, (size_t)row) = next;
+    table_add(&w->slots, h);
+    return row;
 }
 
 /* ---- the lexicon ----------------------------------------------------------------------------------------------- */
@@ -684,96 +814,99 @@ static void clause_breaks(const Kernel *k, Worker *w, const u8 *s, size_t size, 
     }
 }
 
-INLINE const float *word_row(const Kernel *k, const Worker *w, size_t i) {
-    return w->rows + (size_t)w->row[i] * 2 * (size_t)k->stride;
-}
-
-/* Words to units, with entity aliases replaced by their groups; gives the number of units. */
-INLINE size_t collapse(const Kernel *k, Worker *w, size_t n, size_t specials, u64 *groups) {
-    size_t units = 0, done = 0;
-    for (size_t at = 0; at <= specials; at++) {
-        size_t i = at < specials ? w->special[at] : n;
-        const int *entry;
-        const Phrase *alias = NULL;
-        if (i < done) continue;
-        if (i < n) {
-            entry = w->entries + w->entry[i];
-            for (int a = 0; !alias && a < entry[0]; a++)
-                if (follows(w, &k->phrases[entry[1 + a]], i, n)) alias = &k->phrases[entry[1 + a]];
-            if (!alias) continue;
-        }
-        for (; done < i; done++, units++) {
-            w->unit_hash[units] = w->hash[done];
-            w->unit_row[units] = word_row(k, w, done);
-        }
-        if (!alias) break;
-        w->unit_hash[units] = k->group_hash[alias->id];
-        w->unit_row[units++] = k->group_row[alias->id];
-        *groups |= 1ull << alias->id;
-        done += (size_t)alias->count;
-    }
-    return units;
-}
-
-/* The entry of special word number s. */
-INLINE const int *entry_of(const Worker *w, size_t s) { return w->entries + w->entry[w->special[s]]; }
-
-INLINE const int *next_list(const int *list) { return list + 1 + list[0]; }
-
-/* Scopes of any length, and cues of more parts than one, into w->scopes and w->marks, each distinct. */
-INLINE void find_marks(const Kernel *k, Worker *w, size_t n, size_t specials, size_t *marks, size_t *scopes) {
-    *marks = *scopes = 0;
+/* Room for all marks and scopes that the special words may begin. */
+static int need_marks(Worker *w, size_t specials) {
+    size_t count = 1;
+    if (specials * w->most < w->mark_size) return 0;
     for (size_t s = 0; s < specials; s++) {
-        size_t i = w->special[s], here[2] = {*marks, *scopes};
-        const int *list = next_list(next_list(entry_of(w, s)));
-        for (int c = 1; c <= list[0]; c++) w->scopes[(*scopes)++] = (Mark){list[c], (u32)i, (u32)i};
-        list = next_list(list);
-        for (int c = 1; c <= list[0]; c++) {
+        const int *entry = w->entries + w->entry[s];
+        count += (size_t)entry[CUES] + (size_t)entry[SCOPES] + (size_t)entry[PHRASES];
+    }
+    if (count <= w->mark_size) return 0;
+    w->mark_size = 0;
+    if (grow(&w->marks, 2 * count, sizeof(Mark)) || grow(&w->scopes, 2 * count, sizeof(Mark))) return -1;
+    w->mark_size = 2 * count;
+    return 0;
+}
+
+/* What the special words begin: aliases, that do not overlap, into w->spans; cues into w->marks; scopes into w->scopes.
+ * `counts` are theirs. */
+INLINE void find_phrases(const Kernel *k, Worker *w, size_t n, size_t specials, size_t counts[3]) {
+    size_t spans = 0, marks = 0, scopes = 0, done = 0;
+    for (size_t s = 0; s < specials; s++) {
+        size_t i = w->special[s], here[2];
+        const int *entry = w->entries + w->entry[s], *list = entry + HEADER;
+        for (int a = 0; a < entry[ALIASES] && i >= done; a++) {
+            const Phrase *p = &k->phrases[list[a]];
+            if (!follows(w, p, i, n)) continue;
+            w->spans[spans++] = (Span){(u32)i, (u32)p->count, (u32)p->id};
+            done = i + (size_t)p->count;
+        }
+        list += entry[ALIASES];
+        for (int c = 0; c < entry[CUES]; c++) w->marks[marks++] = (Mark){list[c], (u32)i, (u32)i};
+        list += entry[CUES];
+        for (int c = 0; c < entry[SCOPES]; c++) w->scopes[scopes++] = (Mark){list[c], (u32)i, (u32)i};
+        list += entry[SCOPES];
+        here[0] = marks;
+        here[1] = scopes;
+        for (int c = 0; c < entry[PHRASES]; c++) {
             const Phrase *p = &k->phrases[list[c]];
             Mark mark = {p->scope ? p->scope : p->id, (u32)i, (u32)i + (u32)p->count - 1};
             Mark *into = p->scope ? w->scopes : w->marks;
-            size_t *used = p->scope ? scopes : marks, at;
+            size_t *used = p->scope ? &scopes : &marks, at;
             if (!follows(w, p, i, n)) continue;
             for (at = here[p->scope > 0]; at < *used; at++)
                 if (into[at].cue == mark.cue && into[at].last == mark.last) break;
             if (at == *used) into[(*used)++] = mark;
         }
     }
+    counts[0] = spans;
+    counts[1] = marks;
+    counts[2] = scopes;
 }
 
-/* Add the cues of one part to w->marks. */
-INLINE size_t all_marks(Worker *w, size_t specials, size_t marks) {
-    for (size_t s = 0; s < specials; s++) {
-        const int *list = next_list(entry_of(w, s));
-        for (int c = 1; c <= list[0]; c++) w->marks[marks++] = (Mark){list[c], w->special[s], w->special[s]};
+/* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, whose hashes are in
+ * w->unit_hash, and the set of groups. */
+INLINE size_t collapse(const Kernel *k, Worker *w, size_t n, size_t spans, double *sum, u64 *groups) {
+    size_t units = 0, done = 0;
+    for (size_t s = 0; s < spans; s++) {
+        const Span span = w->spans[s];
+        while (done < span.first) w->unit_hash[units++] = w->hash[done++];
+        for (; done < span.first + span.count; done++) take_row(sum, own_row(w, w->row[done]), k->lanes);
+        w->unit_hash[units++] = k->group_hash[span.group];
+        add_row(sum, own_row(w, span.group), k->lanes);
+        *groups |= 1ull << span.group;
     }
-    return marks;
+    while (done < n) w->unit_hash[units++] = w->hash[done++];
+    return units;
 }
 
-/* Room for all marks and scopes that a text may have. */
-static int need_marks(Worker *w, size_t specials) {
-    size_t marks = 1;
-    for (size_t s = 0; s < specials; s++) {
-        const int *list = next_list(entry_of(w, s));
-        for (int l = CUES; l <= PHRASES; l++, list = next_list(list)) marks += (size_t)list[0];
+/* What follows from a set of groups; worked out once while it is kept. */
+INLINE const Company *company(const Kernel *k, Worker *w, u64 groups, const double **sums) {
+    size_t at = (size_t)(fold(groups, K_PAIR) & (COMPANIES - 1)), lanes = (size_t)k->lanes;
+    Company *found = &w->companies[at];
+    double *pairs = w->company_sums + 2 * at * lanes, *presences = pairs + lanes;
+    *sums = pairs;
+    if (found->filled && found->groups == groups) return found;
+    memset(found, 0, sizeof *found);
+    memset(pairs, 0, 2 * lanes * sizeof *pairs);
+    found->filled = 1;
+    found->groups = groups;
+    for (u64 left = groups; left; left &= left - 1) {
+        int g = lowest_bit(left);
+        add_row(presences, feature(k, k->presence_row[g]), k->lanes);
+        found->presences++;
+        for (u64 others = left & (left - 1); others; others &= others - 1, found->pairs++)
+            add_row(pairs, feature(k, k->pair_row[g * k->groups + lowest_bit(others)]), k->lanes);
     }
-    if (marks <= w->mark_size) return 0;
-    w->mark_size = 0;
-    if (grow(&w->marks, 2 * marks, sizeof(Mark)) || grow(&w->scopes, 2 * marks, sizeof(Mark))) return -1;
-    w->mark_size = 2 * marks;
-    return 0;
-}
-
-/* Room for the rows of so many marks, each in up to four variants, and of all pairs of groups. */
-static int need_rows(Worker *w, size_t marks, size_t wholes) {
-    size_t wanted[3] = {4 * marks + 64 * 64, 4 * marks * wholes + 1, 128};
-    for (int b = 0; b < 3; b++) {
-        if (wanted[b] <= w->added_size[b]) continue;
-        w->added_size[b] = 0;
-        if (grow(&w->added[b], 2 * wanted[b], sizeof *w->added[b])) return -1;
-        w->added_size[b] = 2 * wanted[b];
+    for (int c = 0; c < k->contexts; c++) {
+        if (k->context_mask[c] & ~groups) continue;
+        found->whole[found->wholes++] = (u8)c;
+        if (k->presence_row[k->groups + c] == -2) continue;
+        add_row(presences, feature(k, k->presence_row[k->groups + c]), k->lanes);
+        found->presences++;
     }
-    return 0;
+    return found;
 }
 
 /* How many negations and concessions reach each word (w->reach); gives the last turn's first word. */
@@ -807,48 +940,34 @@ static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, s
     return limit;
 }
 
-/* A cue's rows in the lexicon and the context block. */
-INLINE void add_cue(const Kernel *k, Worker *w, int variant, int cue, const int *whole, int wholes, size_t counts[3]) {
-    w->added[0][counts[0]++] = feature(k, k->lexicon_row[variant * k->cues + cue]);
-    for (int c = 0; c < wholes; c++)
-        w->added[1][counts[1]++] = feature(k, k->context_row[(whole[c] * 4 + variant) * k->cues + cue]);
+/* Add a cue's rows of the lexicon and the context block. */
+INLINE void add_cue(const Kernel *k, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
+    add_row(sums, feature(k, k->lexicon_row[variant * k->cues + cue]), k->lanes);
+    counts[0]++;
+    for (int i = 0; i < c->wholes; i++)
+        add_row(sums + k->lanes, feature(k, k->context_row[(c->whole[i] * 4 + variant) * k->cues + cue]), k->lanes);
+    counts[1] += (size_t)c->wholes;
 }
 
-/* Rows and counts of the lexicon, context and presence blocks; -1 when memory is out. */
-INLINE int lexicon(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, size_t specials, u64 groups,
-                   size_t counts[3]) {
-    size_t marks, scopes, limit, single = 0;
-    int whole[64], wholes = 0;
-    if (need_marks(w, specials) < 0) return -1;
-    for (int c = 0; c < k->contexts; c++)
-        if ((k->context_mask[c] & ~groups) == 0) whole[wholes++] = c;
-    find_marks(k, w, n, specials, &marks, &scopes);
-    for (size_t i = 0; i < specials; i++) single += (size_t)next_list(entry_of(w, i))[0];
-    if (need_rows(w, marks + single, (size_t)wholes) < 0) return -1;
-    for (size_t i = 0; i < marks; i++) add_cue(k, w, 0, w->marks[i].cue, whole, wholes, counts);
-    for (size_t i = 0; i < specials; i++) {
-        const int *list = next_list(entry_of(w, i));
-        for (int c = 1; c <= list[0]; c++) add_cue(k, w, 0, list[c], whole, wholes, counts);
-    }
-    if (scopes && (marks = all_marks(w, specials, marks)) > 0) {
-        limit = find_reach(k, w, s, size, n, scopes);
+/* Sums, one after the other, and counts of the lexicon, context and presence blocks. */
+INLINE void lexicon(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, u64 groups, size_t marks,
+                    size_t scopes, double *sums, size_t counts[3]) {
+    const double *fixed;
+    const Company *c = company(k, w, groups, &fixed);
+    for (size_t i = 0; i < marks; i++) add_cue(k, 0, w->marks[i].cue, c, sums, counts);
+    if (scopes && marks) {
+        size_t limit = find_reach(k, w, s, size, n, scopes);
         for (size_t i = 0; i < marks; i++) {
-            size_t first = w->marks[i].first;
-            if (w->reach[0][first] > 0) add_cue(k, w, 1, w->marks[i].cue, whole, wholes, counts);
-            if (w->reach[1][first] > 0) add_cue(k, w, 2, w->marks[i].cue, whole, wholes, counts);
-            if (first < limit) add_cue(k, w, 3, w->marks[i].cue, whole, wholes, counts);
+            const Mark mark = w->marks[i];
+            if (w->reach[0][mark.first] > 0) add_cue(k, 1, mark.cue, c, sums, counts);
+            if (w->reach[1][mark.first] > 0) add_cue(k, 2, mark.cue, c, sums, counts);
+            if (mark.first < limit) add_cue(k, 3, mark.cue, c, sums, counts);
         }
     }
-    for (u64 left = groups; left; left &= left - 1) {
-        int g = lowest_bit(left);
-        w->added[2][counts[2]++] = feature(k, k->presence_row[g]);
-        for (u64 others = left & (left - 1); others; others &= others - 1)
-            w->added[0][counts[0]++] = feature(k, k->pair_row[g * k->groups + lowest_bit(others)]);
-    }
-    for (int c = 0; c < wholes; c++)
-        if (k->presence_row[k->groups + whole[c]] != -2)
-            w->added[2][counts[2]++] = feature(k, k->presence_row[k->groups + whole[c]]);
-    return 0;
+    add_sums(sums, fixed, k->lanes);
+    add_sums(sums + 2 * k->lanes, fixed + k->lanes, k->lanes);
+    counts[0] += (size_t)c->pairs;
+    counts[2] += (size_t)c->presences;
 }
 
 /* ---- scoring --------------------------------------------------------------------------------------------------- */
@@ -860,63 +979,161 @@ INLINE void add_block(const Kernel *k, double *logits, const double *sum, size_t
     for (int c = 0; c < k->width; c++) logits[c] += sum[c] * scale;
 }
 
-/* Calibrated logits of one text; -1 when memory is out. */
-INLINE int score(const Kernel *k, Worker *w, const u8 *s, size_t size, int ascii, double *logits) {
-    size_t length = normalise(k, w, s, size, ascii), stride = (size_t)k->stride, grams = 0, specials = 0, n, units;
-    int64_t found;
-    size_t counts[3] = {0, 0, 0}, likely = 0;
-    u64 groups = 0;
-    u32 mask;
-    if (length == SIZE_MAX || (found = split(w, length)) < 0) return -1;
-    memcpy(logits, k->bias, (size_t)k->width * sizeof *logits);
-    if (!found) return 0;
-    n = units = (size_t)found;
-    if (w->used > CACHE_LIMIT && worker_clear(w, 1 << 12) < 0) return -1;
-    memset(w->sums, 0, 5 * stride * sizeof *w->sums);
-    mask = w->slot_count - 1;
-    for (size_t i = 0; i < n; i++) PREFETCH(&w->slots[(u32)w->hash[i] & mask]);
+/* Sums of the words' own rows and of their n-grams', the number of n-grams, and which words may begin a phrase. */
+INLINE size_t add_words(const Kernel *k, Worker *w, size_t n, double *sums, size_t *grams) {
+    const u8 *rows = w->rows;
+    const u64 *hash = w->hash;
+    const u32 *number = w->row;
+    const size_t row_size = w->row_size, lanes = (size_t)k->lanes;
+    u32 *special = w->special, *entry = w->entry;
+    size_t specials = 0, all = 0;
+#if defined(__GNUC__)
+    Four own[3] = {{0}}, spelled[3] = {{0}}, wide;
+    const int twelve = lanes == 12;
+#endif
+    w->hash[n] = 0; /* no word follows the last one */
     for (size_t i = 0; i < n; i++) {
-        const Slot *slot = find(k, w, w->hash[i], w->text + w->start[i], w->end[i] - w->start[i]);
-        if (!slot) return -1;
-        w->row[i] = slot->row;
-        w->entry[i] = slot->entry;
-        w->special[specials] = (u32)i;
-        specials += slot->entry != 0;
-        grams += slot->grams;
-        PREFETCH(w->rows + (size_t)slot->row * 2 * stride);
-        PREFETCH(w->rows + (size_t)slot->row * 2 * stride + stride);
+        const float *row = (const float *)(const void *)(rows + number[i] * row_size), *spelt = row + lanes + 4;
+        Known it;
+        Onward next;
+        memcpy(&it, row + lanes, sizeof it);
+        memcpy(&next, spelt + lanes, sizeof next);
+        all += it.grams;
+        special[specials] = (u32)i;
+        entry[specials] = it.entry;
+        specials += next >> (hash[i + 1] & 63) & 1;
+#if defined(__GNUC__)
+        if (twelve) { /* of the usual width the sums stay in registers */
+            widen(&wide, row);
+            own[0] += wide;
+            widen(&wide, row + 4);
+            own[1] += wide;
+            widen(&wide, row + 8);
+            own[2] += wide;
+            widen(&wide, spelt);
+            spelled[0] += wide;
+            widen(&wide, spelt + 4);
+            spelled[1] += wide;
+            widen(&wide, spelt + 8);
+            spelled[2] += wide;
+            continue;
+        }
+#endif
+        add_row(sums, row, k->lanes);
+        add_row(sums + lanes, spelt, k->lanes);
     }
-    for (size_t i = 0; i < n; i++) w->unit_row[i] = word_row(k, w, i) + stride;
-    add_rows(w->sums + stride, w->unit_row, n, k->lanes);
-    if (specials) units = collapse(k, w, n, specials, &groups);
-    if (!groups) {
-        for (size_t i = 0; i < n; i++) w->unit_row[i] = word_row(k, w, i);
-        memcpy(w->unit_hash, w->hash, n * sizeof *w->hash);
+#if defined(__GNUC__)
+    if (twelve) {
+        memcpy(sums, own, sizeof own);
+        memcpy(sums + 12, spelled, sizeof spelled);
     }
-    add_rows(w->sums, w->unit_row, units, k->lanes);
-    for (size_t i = 0; i + 1 < units; i++) { /* keep the 2-grams that the table may hold, without a branch */
-        u64 h = hash_pair(w->unit_hash[i], w->unit_hash[i + 1]);
-        w->unit_hash[likely] = h;
-        likely += table_may(&k->words, h);
-    }
-    for (size_t i = 0; i < likely; i++) PREFETCH(&k->words.cells[(u32)w->unit_hash[i] & k->words.mask]);
-    if (specials && lexicon(k, w, s, size, n, specials, groups, counts) < 0) return -1;
-    for (size_t i = 0; i < likely; i++) {
-        w->unit_row[i] = feature(k, table_get(&k->words, w->unit_hash[i]));
-        PREFETCH(w->unit_row[i]);
-    }
-    for (int b = 0; b < 3; b++) add_rows(w->sums + (size_t)(2 + b) * stride, w->added[b], counts[b], k->lanes);
-    add_rows(w->sums, w->unit_row, likely, k->lanes);
-    add_block(k, logits, w->sums, 2 * units - 1);
-    add_block(k, logits, w->sums + stride, grams);
-    for (int b = 0; b < 3; b++) add_block(k, logits, w->sums + (size_t)(2 + b) * stride, counts[b]);
+#endif
+    *grams = all;
+    return specials;
+}
+
+/* Room for so many more 2-grams. */
+static int need_pairs(Worker *w, size_t count) {
+    if (w->pair_used + count <= w->pair_size) return 0;
+    if (grow(&w->pair, 2 * (w->pair_used + count), sizeof *w->pair)) return -1;
+    w->pair_size = 2 * (w->pair_used + count);
     return 0;
+}
+
+/* All of a text but the rows of its 2-grams; -1 when memory is out. */
+INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 *s, size_t size, int ascii) {
+    size_t length = normalise(k, w, s, size, ascii), specials, n, pairs = 0, found[3];
+    int64_t words;
+    const Table table = k->words;
+    const u64 *hash;
+    u64 groups = 0, *pair;
+    memset(sums, 0, 5 * (size_t)k->lanes * sizeof *sums);
+    memset(p->counts, 0, sizeof p->counts);
+    p->pairs = p->units = p->grams = 0;
+    if (length == SIZE_MAX || (words = split(w, length)) < 0) return -1;
+    if (!words) return 0;
+    n = p->units = (size_t)words;
+    if (w->slots.size > CACHE_LIMIT && worker_clear(k, w) < 0) return -1;
+    for (size_t i = 0; i < n; i++) PREFETCH(&w->slots.cells[w->hash[i] & w->slots.mask]);
+    for (size_t i = 0; i < n; i++) {
+        int64_t row = table_get(&w->slots, w->hash[i]);
+        if (row < 0 && (row = learn(k, w, w->hash[i], w->text + w->start[i], w->end[i] - w->start[i])) < 0) return -1;
+        w->row[i] = (u32)row;
+        PREFETCH(own_row(w, (size_t)row));
+        PREFETCH(gram_row(k, w, (size_t)row));
+    }
+    specials = add_words(k, w, n, sums, &p->grams);
+    hash = w->hash;
+    if (specials) {
+        if (need_marks(w, specials) < 0) return -1;
+        find_phrases(k, w, n, specials, found);
+        if (found[0]) {
+            p->units = collapse(k, w, n, found[0], sums, &groups);
+            hash = w->unit_hash;
+        }
+        lexicon(k, w, s, size, n, groups, found[1], found[2], sums + 2 * k->lanes, p->counts);
+    }
+    if (need_pairs(w, p->units) < 0) return -1;
+    pair = w->pair + w->pair_used;
+    for (size_t i = 0, last = p->units - 1; i < last; i++) { /* keep those that the table may hold, without a branch */
+        u64 h = hash_pair(hash[i], hash[i + 1]);
+        pair[pairs] = h;
+        pairs += table_may(&table, h);
+        PREFETCH(&table.cells[h & table.mask]);
+    }
+    w->pair_used += pairs;
+    p->pairs = pairs;
+    return 0;
+}
+
+/* The 2-grams of the texts begun, and their calibrated logits. */
+INLINE void finish(const Kernel *k, Worker *w, size_t texts) {
+    const Table table = k->words;
+    const u8 *first = k->words_from;
+    const size_t half_size = k->half_size;
+    size_t known_pairs = 0, from = 0;
+    u64 *rows = w->pair;
+    for (size_t t = 0; t < texts; t++) {
+        const size_t before = known_pairs, stop = from + w->pending[t].pairs;
+        for (; from < stop; from++) {
+            int64_t number = table_get(&table, rows[from]);
+            const u8 *row = first + (size_t)(number < 0 ? 0 : number) * half_size;
+            PREFETCH(row);
+            PREFETCH(row + half_size - 1);
+            rows[known_pairs] = (u64)(uintptr_t)row;
+            known_pairs += number >= 0;
+        }
+        w->pending[t].pairs = known_pairs - before;
+    }
+    for (size_t t = 0; t < texts; t++) {
+        const Pending *p = &w->pending[t];
+        double *sums = w->sums + t * 5 * (size_t)k->lanes;
+#if F16C
+        if (k->twelves) add_all_twelves(sums, rows, p->pairs);
+        else
+#endif
+            add_all_halves(sums, rows, p->pairs, k->width);
+        rows += p->pairs;
+        memcpy(p->out, k->bias, (size_t)k->width * sizeof *p->out);
+        add_block(k, p->out, sums, p->units ? 2 * p->units - 1 : 0);
+        add_block(k, p->out, sums + k->lanes, p->grams);
+        for (int b = 0; b < 3; b++) add_block(k, p->out, sums + (size_t)(2 + b) * (size_t)k->lanes, p->counts[b]);
+    }
+    w->pair_used = 0;
 }
 
 static WIDE int score_all(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii,
                           Py_ssize_t count, double *out) {
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (score(k, w, text[i], size[i], ascii[i], out + i * k->width) < 0) return -1;
+    size_t begun = 0;
+    w->pair_used = 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Pending *p = &w->pending[begun];
+        p->out = out + i * k->width;
+        if (begin(k, w, p, w->sums + begun++ * 5 * (size_t)k->lanes, text[i], size[i], ascii[i]) < 0) return -1;
+        if (begun < TOGETHER && i + 1 < count) continue;
+        finish(k, w, begun);
+        begun = 0;
+    }
     return 0;
 }
 
@@ -1199,7 +1416,7 @@ static int read_doubles(PyObject *dict, const char *key, double **out, size_t co
     return good ? 0 : -1;
 }
 
-/* Row numbers, or -1 for an unknown feature and -2 for none. */
+/* Row numbers in the small blocks, or -1 for an unknown feature and -2 for none. */
 static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count) {
     PyObject *given = PyDict_GetItemString(dict, key);
     Py_buffer view;
@@ -1208,7 +1425,10 @@ static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t *
     good = (size_t)view.len == count * sizeof(int32_t) && (*out = malloc(count * sizeof(int32_t) + 8)) != NULL;
     if (good) memcpy(*out, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
-    for (size_t i = 0; good && i < count; i++) good = (*out)[i] >= -2 && (*out)[i] < (int64_t)k->features;
+    for (size_t i = 0; good && i < count; i++) {
+        int64_t row = (*out)[i];
+        good = row < 0 ? row >= -2 : row >= (int64_t)(k->word_count + k->char_count) && row < (int64_t)k->features;
+    }
     return good ? 0 : -1;
 }
 
@@ -1241,7 +1461,7 @@ static int read_keys(PyObject *dict, const char *name, Table *table, size_t *cou
     memcpy(copy, text, (size_t)size);
     if (size) lines = 1;
     for (Py_ssize_t i = 0; i < size; i++) lines += copy[i] == '\n';
-    if (table_init(table, lines) < 0) {
+    if (table_init(table, lines, pairs) < 0) {
         PyErr_NoMemory();
         failed = 1;
     }
@@ -1263,7 +1483,7 @@ static int read_keys(PyObject *dict, const char *name, Table *table, size_t *cou
 static int starts_init(Starts *s, size_t limit) {
     s->first = malloc((limit + 1) * sizeof *s->first);
     s->last = malloc((limit + 1) * sizeof *s->last);
-    return table_init(&s->table, limit) < 0 || !s->first || !s->last ? -1 : 0;
+    return table_init(&s->table, limit, 0) < 0 || !s->first || !s->last ? -1 : 0;
 }
 
 static void starts_free(Starts *s) {
@@ -1343,7 +1563,9 @@ static void Kernel_dealloc(Kernel *k) {
         worker_free(k->idle);
         k->idle = next;
     }
-    free(k->rows_block);
+    Py_XDECREF(k->halves[0]);
+    Py_XDECREF(k->halves[1]);
+    free(k->rows);
     free(k->bias);
     free(k->thresholds);
     free(k->blank);
@@ -1357,7 +1579,6 @@ static void Kernel_dealloc(Kernel *k) {
     starts_free(&k->prefix);
     free(k->group_hash);
     free(k->context_mask);
-    free((void *)k->group_row);
     free(k->lexicon_row);
     free(k->context_row);
     free(k->pair_row);
@@ -1394,61 +1615,55 @@ static int read_names(Kernel *k, PyObject *spec) {
     return 0;
 }
 
-/* A half-precision number; infinities and NaN come out as infinity. */
-INLINE float half(u16 bits) {
-    u32 sign = (u32)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023, word;
-    float value;
-    if (exponent == 31) return INFINITY;
-    if (!exponent) { /* zero or subnormal: a multiple of 2 to the power of -24 */
-        value = (float)fraction * 5.9604644775390625e-8f;
-        return sign ? -value : value;
-    }
-    word = sign | (exponent + 112) << 23 | fraction << 13;
-    memcpy(&value, &word, sizeof value);
-    return value;
+/* Whether all half-precision numbers are finite. */
+static int all_finite(const u8 *from, size_t count) {
+    int bad = 0;
+    for (size_t i = 0; i < count; i++) bad |= (load16(from + 2 * i) & 0x7C00) == 0x7C00;
+    return !bad;
 }
 
-/* The blocks' weights, one after the other. */
+/* The blocks' weights: the two large ones are kept as they are, the others widened. */
 static int read_rows(Kernel *k, PyObject *list) {
-    size_t width = (size_t)k->width, stride = (size_t)k->stride, at = 0;
+    size_t lanes = (size_t)k->lanes, at = 0, large = k->word_count + k->char_count;
     Py_ssize_t blocks = list ? PyList_Size(list) : -1;
-    int finite = 1;
-    if (blocks < 0) return -1;
+    if (blocks < 2) return -1;
+    k->half_size = 2 * (size_t)k->width;
+#if F16C
+    k->twelves = k->width == 12 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#endif
     for (Py_ssize_t b = 0; b < blocks; b++) {
-        Py_ssize_t size = PyBytes_Size(PyList_GetItem(list, b));
-        if (size < 0) return -1;
-        k->features += (size_t)size / (2 * width);
+        PyObject *block = PyList_GetItem(list, b);
+        Py_ssize_t size = PyBytes_Size(block);
+        size_t expected = b == 0 ? k->word_count : k->char_count;
+        if (size < 0 || (b < 2 && (size_t)size != expected * k->half_size)) return -1;
+        k->features += (size_t)size / k->half_size;
+        if (b < 2) k->halves[b] = Py_NewRef(block);
+        if (all_finite((const u8 *)PyBytes_AsString(block), (size_t)size / 2)) continue;
+        PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
+        return -1;
     }
-    k->rows = aligned_floats((k->features + 1) * stride, &k->rows_block);
+    k->words_from = (const u8 *)PyBytes_AsString(k->halves[0]);
+    k->grams_from = (const u8 *)PyBytes_AsString(k->halves[1]);
+    k->rows = calloc((k->features - large + 1) * lanes, sizeof *k->rows);
     if (!k->rows) {
         PyErr_NoMemory();
         return -1;
     }
-    memset(k->rows + k->features * stride, 0, stride * sizeof(float));
-    for (Py_ssize_t b = 0; b < blocks; b++) {
+    for (Py_ssize_t b = 2; b < blocks; b++) {
         const u8 *from = (const u8 *)PyBytes_AsString(PyList_GetItem(list, b));
-        size_t rows = (size_t)PyBytes_Size(PyList_GetItem(list, b)) / (2 * width);
-        for (size_t i = 0; i < rows; i++, at++) {
-            float *row = k->rows + at * stride;
-            for (size_t c = 0; c < width; c++, from += 2) {
-                row[c] = half((u16)(from[0] | from[1] << 8));
-                finite &= row[c] != INFINITY;
-            }
-            memset(row + width, 0, (stride - width) * sizeof(float));
-        }
+        size_t rows = (size_t)PyBytes_Size(PyList_GetItem(list, b)) / k->half_size;
+        for (size_t i = 0; i < rows; i++, at++)
+            for (size_t c = 0; c < (size_t)k->width; c++, from += 2) k->rows[at * lanes + c] = half(load16(from));
     }
-    if (finite) return 0;
-    PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
-    return -1;
+    return 0;
 }
 
 static int read_groups(Kernel *k, PyObject *tokens, PyObject *masks) {
     size_t groups = (size_t)k->groups, contexts = (size_t)k->contexts;
     if (!tokens || !masks || PyList_Size(tokens) != k->groups || PyList_Size(masks) != k->contexts) return -1;
     k->group_hash = malloc((groups + 1) * sizeof *k->group_hash);
-    k->group_row = malloc((groups + 1) * sizeof *k->group_row);
     k->context_mask = malloc((contexts + 1) * sizeof *k->context_mask);
-    if (!k->group_hash || !k->group_row || !k->context_mask) {
+    if (!k->group_hash || !k->context_mask) {
         PyErr_NoMemory();
         return -1;
     }
@@ -1461,7 +1676,6 @@ static int read_groups(Kernel *k, PyObject *tokens, PyObject *masks) {
         if (!copy) return -1;
         memcpy(copy, text, (size_t)size);
         k->group_hash[g] = hash_bytes(copy, (size_t)size);
-        k->group_row[g] = feature(k, table_get(&k->words, k->group_hash[g]));
         free(copy);
     }
     for (int c = 0; c < k->contexts; c++) {
@@ -1490,7 +1704,6 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     k->contexts = (int)read_long(spec, "contexts");
     k->width = k->topics + k->targets * k->stances;
     k->lanes = (k->width + 3) / 4 * 4;
-    k->stride = k->width <= 4 ? 4 : k->width <= 8 ? 8 : (k->width + 15) / 16 * 16;
     if (k->topics < 0 || k->targets < 0 || k->stances < 1 || k->width < 1 || k->width > 256 || k->groups < 0 ||
         k->groups > 64 || k->contexts < 0 || k->contexts > 64 || k->cues < 0 || k->char_min < 1 || k->char_max > 9) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a model of this shape is beyond the kernel");
@@ -1508,8 +1721,7 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         read_ints(k, spec, "lexicon_rows", &k->lexicon_row, 4 * cues) < 0 ||
         read_ints(k, spec, "context_rows", &k->context_row, contexts * 4 * cues) < 0 ||
         read_ints(k, spec, "pair_rows", &k->pair_row, groups * groups) < 0 ||
-        read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0 ||
-        k->word_count + k->char_count > k->features) {
+        read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "the parts of the kernel's model do not fit together");
         Py_DECREF(k);
         return NULL;

@@ -178,11 +178,13 @@ def split_labels(
     shares: Annotated[
         str, typer.Option("--shares", metavar="NAME=SHARE,...", help="How much of the sentences each part gets.")
     ] = "train=0.8,dev=0.07,test=0.13",
+    afresh: Annotated[bool, typer.Option("--afresh", help="Draw all parts anew, whatever gold/ has.")] = False,
 ) -> None:
     """Build the train, dev and test parts from articles and labels.
 
     Writes gold/train.jsonl, dev.jsonl and test.jsonl. An article is never parted, and each part gets its share of
-    every label and register. The same folder and seed give the same files, to the byte.
+    every label and register. What gold/ already has in a part stays there, so that the test part stays unseen as
+    labels grow. The same folder and seed give the same files, to the byte.
 
     \b
     Example:
@@ -192,7 +194,7 @@ def split_labels(
     from stance.terminal import Screen
 
     known = schema_of(existing(folder, "a labels folder"), schema)
-    gold = build_gold(folder, known, seed=seed, shares=_shares(shares))
+    gold = build_gold(folder, known, seed=seed, shares=_shares(shares), afresh=afresh)
     paths = write_gold(gold, folder, known)
     Screen(sys.stdout).table(_gold_table(gold, known))
     for path in paths:

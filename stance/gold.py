@@ -10,7 +10,7 @@ from pathlib import Path
 from stance.annotations import Merged, annotation_lines, merge, numbered_sentences
 from stance.articles import read_articles
 from stance.errors import LabelError, did_you_mean
-from stance.jsonl import PathLike
+from stance.jsonl import PathLike, read_jsonl
 from stance.labels import write_rows
 from stance.records import Annotation, LabelledSentence
 from stance.schema import Schema
@@ -98,9 +98,14 @@ def check(folder: PathLike, schema: Schema) -> list[Problem]:
 
 
 def build_gold(
-    folder: PathLike, schema: Schema, *, seed: int, shares: Shares = DEFAULT_SHARES
+    folder: PathLike, schema: Schema, *, seed: int, shares: Shares = DEFAULT_SHARES, afresh: bool = False
 ) -> dict[str, list[LabelledSentence]]:
     """Split -> gold rows, sorted by article and sentence; the same folder and seed give the same rows.
+
+    An article that the folder's gold has in one of the splits stays there.
+
+    Args:
+        afresh: draw all splits anew.
 
     Raises:
         LabelError: the first of `check`'s problems, and how many there are.
@@ -112,7 +117,8 @@ def build_gold(
         raise LabelError(first.message + more, file=first.file, line=first.line)
     labels = {annotation.id: annotation for annotation in found.merged.annotations}
     rows = [_gold(sentence, labels[name]) for name, sentence in found.sentences.items()]
-    split_of = assign_splits(rows, seed=seed, shares=shares)
+    kept = {} if afresh else _drawn(Path(folder), [split for split, _ in shares])
+    split_of = assign_splits(rows, seed=seed, shares=shares, kept=kept)
     return {split: [row for row in rows if split_of[row.article] == split] for split, _ in shares}
 
 
@@ -122,6 +128,18 @@ def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike,
     for split, path in paths.items():
         write_rows(gold[split], path, schema)
     return list(paths.values())
+
+
+def _drawn(folder: Path, splits: Sequence[str]) -> dict[str, str]:
+    """Article -> split, as the gold has them."""
+    files = {split: folder / "gold" / f"{split}.jsonl" for split in splits}
+    return {
+        row["article"]: split
+        for split, file in files.items()
+        if file.is_file()
+        for _, row in read_jsonl(file)
+        if isinstance(row.get("article"), str)
+    }
 
 
 def _gold(sentence: SentenceToLabel, label: Annotation) -> LabelledSentence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,18 @@ DEFAULT_SHARES: Shares = (("train", 0.8), ("dev", 0.07), ("test", 0.13))
 _ORDERS, _ORDERED_GROUPS = 16, 20_000
 
 
-def assign_splits(rows: Iterable[LabelledSentence], *, seed: int, shares: Shares = DEFAULT_SHARES) -> dict[str, str]:
-    """Article -> split. The order of the rows does not matter; the same rows, seed and shares give the same splits.
+def assign_splits(
+    rows: Iterable[LabelledSentence],
+    *,
+    seed: int,
+    shares: Shares = DEFAULT_SHARES,
+    kept: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Article -> split. The order of the rows does not matter; the same arguments give the same splits.
 
     Args:
         shares: (split, share of the sentences) pairs; the shares sum to 1.
+        kept: article -> split of those that are not to be moved, so that what was held out stays so as labels grow.
 
     Raises:
         OptionError: shares that are not positive, do not sum to 1, or name a split twice.
@@ -38,7 +45,9 @@ def assign_splits(rows: Iterable[LabelledSentence], *, seed: int, shares: Shares
     articles, content, _ = _contents(rows)
     if len(articles) < len(names):
         raise LabelError(f"splits: expected at least {len(names)} articles, got {len(articles)}")
-    return {article: names[k] for article, k in zip(articles, stratify(content, wanted, seed), strict=True)}
+    fixed = np.array([names.index(s) if (s := (kept or {}).get(a)) in names else -1 for a in articles], dtype=np.int64)
+    parts = stratify(content, wanted, seed, fixed)
+    return {article: names[k] for article, k in zip(articles, parts, strict=True)}
 
 
 def grouped_folds(rows: Sequence[LabelledSentence], *, k: int, seed: int) -> list[Ints]:
@@ -57,7 +66,7 @@ def grouped_folds(rows: Sequence[LabelledSentence], *, k: int, seed: int) -> lis
     return [np.flatnonzero(fold_of == fold) for fold in range(k)]
 
 
-def stratify(content: Ints, shares: Sequence[float], seed: int) -> Ints:
+def stratify(content: Ints, shares: Sequence[float], seed: int, fixed: Ints | None = None) -> Ints:
     """The part, 0 to parts - 1, of each group, such that every part gets near its share of every column.
 
     After Sechidis, Tsoumakas and Vlahavas (2011, "On the Stratification of Multi-Label Data"): greedily, groups that
@@ -68,28 +77,31 @@ def stratify(content: Ints, shares: Sequence[float], seed: int) -> Ints:
     Args:
         content: (groups, columns) how much of each column a group holds, such as sentences with a label.
         shares: (parts,) positive, summing to 1.
+        fixed: (groups,) the part that a group is bound to, or -1; None binds none.
     """
     wanted = np.asarray(shares, dtype=np.float64)
     total = content.sum(axis=0)
     held = content[:, total > 0].astype(np.float64)
     expected = np.outer(wanted, total[total > 0])
     generator = np.random.default_rng(seed)
+    bound = np.full(len(held), -1) if fixed is None else fixed
     best, least = np.zeros(len(held), dtype=np.int64), math.inf
     for _ in range(max(1, min(_ORDERS, _ORDERED_GROUPS // max(len(held), 1)))):
         # The random factor is what the seed moves; without it the order would leave nothing to chance.
         rarity = (held / expected.sum(axis=0)).sum(axis=1) * generator.uniform(0.7, 1.4, len(held))
-        part_of, error = _greedy(held, expected, np.argsort(-rarity, kind="stable"))
+        part_of, error = _greedy(held, expected, np.argsort(-rarity, kind="stable"), bound)
         if error < least:
             best, least = part_of, error
-    return _without_empty_parts(best, held, len(wanted))
+    return _without_empty_parts(best, held, len(wanted), bound)
 
 
-def _greedy(content: Floats, expected: Floats, order: Ints) -> tuple[Ints, float]:
-    """Each group in turn to the part where it adds the least error; also the error in the end."""
+def _greedy(content: Floats, expected: Floats, order: Ints, bound: Ints) -> tuple[Ints, float]:
+    """Each free group in turn to the part where it adds the least error; also the error in the end."""
     weight = 1 / expected
     surplus = -expected
-    part_of = np.zeros(len(content), dtype=np.int64)
-    for group in order:
+    part_of = bound.copy()
+    np.add.at(surplus, bound[bound >= 0], content[bound >= 0])
+    for group in order[bound[order] < 0]:
         held = content[group]
         # (surplus + held)^2 - surplus^2, for every part at once
         added = (weight * (2 * surplus + held) * held).sum(axis=1)
@@ -99,11 +111,12 @@ def _greedy(content: Floats, expected: Floats, order: Ints) -> tuple[Ints, float
     return part_of, float((weight * surplus**2).sum())
 
 
-def _without_empty_parts(part_of: Ints, content: Floats, parts: int) -> Ints:
+def _without_empty_parts(part_of: Ints, content: Floats, parts: int, bound: Ints) -> Ints:
     for part in range(min(parts, len(part_of))):
-        if not (part_of == part).any():
-            largest = np.bincount(part_of, minlength=parts).argmax()
-            members = np.flatnonzero(part_of == largest)
+        free = part_of[bound < 0]
+        if not (part_of == part).any() and free.size:
+            largest = np.bincount(free, minlength=parts).argmax()
+            members = np.flatnonzero((part_of == largest) & (bound < 0))
             part_of[members[content[members].sum(axis=1).argmin()]] = part
     return part_of
 

@@ -263,3 +263,12 @@ def test_a_problem_reads_with_its_place_first() -> None:
 
 def test_a_coders_file_of_the_folder_is_an_annotation_file(folder: Path) -> None:
     assert len(read_annotations(folder / "annotations" / "coder_a.jsonl", SCHEMA)) == 10
+
+
+def test_gold_keeps_the_splits_it_has_unless_asked_for_new_ones(folder: Path) -> None:
+    first = build_gold(folder, SCHEMA, seed=0, shares=SHARES)
+    write_gold(first, folder, SCHEMA)
+    assert build_gold(folder, SCHEMA, seed=1, shares=SHARES) == first
+    seeds = [build_gold(folder, SCHEMA, seed=seed, shares=SHARES, afresh=True) for seed in range(4)]
+    assert seeds[0] == first
+    assert any(gold != first for gold in seeds)

@@ -85,6 +85,28 @@ def test_another_seed_gives_other_splits() -> None:
     assert len({tuple(assign_splits(corpus(40), seed=seed).items()) for seed in range(5)}) == 5
 
 
+def test_an_article_that_has_a_split_keeps_it_as_others_come() -> None:
+    before = assign_splits(corpus(40), seed=3)
+    after = assign_splits(corpus(80), seed=4, kept=before)
+    assert {article: after[article] for article in before} == before
+    assert set(after.values()) == {"train", "dev", "test"}
+
+
+def test_new_articles_make_up_for_what_the_kept_ones_lack() -> None:
+    rows = corpus(200)
+    kept = {row.article: "train" for row in rows[: len(rows) // 2]}
+    split_of = assign_splits(rows, seed=0, kept=kept)
+    tested = [row for row in rows if split_of[row.article] == "test"]
+    assert len(tested) / len(rows) == pytest.approx(0.13, abs=0.02)
+
+
+def test_a_split_that_is_no_longer_wanted_binds_nothing() -> None:
+    rows = [sentence(f"{n}", 0) for n in range(10)]
+    found = assign_splits(rows, seed=0, shares=(("fit", 0.5), ("check", 0.5)), kept={"0": "train", "1": "check"})
+    assert found["1"] == "check"
+    assert list(found.values()).count("fit") == 5
+
+
 def test_no_split_stays_empty_while_articles_are_enough() -> None:
     rows = [sentence(name, 0) for name in "abc"]
     assert sorted(assign_splits(rows, seed=0).values()) == ["dev", "test", "train"]

@@ -58,6 +58,7 @@ enum {
     WORD_LIMIT = 40,      /* characters of a word that its n-grams and prefixes look at */
     NEGATION_REACH = 4,   /* words after a negation that it reaches */
     CACHE_LIMIT = 1 << 16, /* words kept; a single text may go past it, the next begins anew */
+    ROOTS = 512,          /* inverse square roots kept */
     CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
     BLOCK = 8192          /* texts whose predictions are made at a time */
 };
@@ -160,8 +161,11 @@ static void table_free(Table *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* The hash's number, or -1. */
+/* The hash's number, or -1. Most are in one of the first two cells, which are told apart without a branch. */
 INLINE int64_t table_get(const Table *t, u64 h) {
+    u64 first = t->cells[h & t->mask], second = t->cells[(h + 1) & t->mask];
+    u64 likely = (first ^ h) <= t->mask ? first : second;
+    if ((likely ^ h) <= t->mask) return (int64_t)(likely & t->mask) - 1;
     for (u64 i = h & t->mask;; i = (i + 1) & t->mask) {
         u64 cell = t->cells[i];
         if (!cell) return -1;
@@ -217,9 +221,10 @@ typedef struct {
     size_t word_count, char_count, features;
     PyObject *halves[2];      /* bytes: the weights of the word and of the char block */
     const u8 *words_from, *grams_from;
-    int twelves; /* whether add_all_twelves() is for this model and processor */
+    int twelves; /* whether the functions marked TWELVES are for this model and processor */
     size_t half_size;         /* bytes of one of their rows */
     float *rows;              /* the other blocks' rows, of `lanes`, and a row of zeros */
+    double roots[ROOTS];      /* 1 / sqrt(i) */
     double *bias, *thresholds, *blank;
     Table words, grams;
     u8 *phrase_text;
@@ -524,7 +529,17 @@ INLINE void add_row(double *sum, const float *row, int lanes) {
 }
 
 INLINE void take_row(double *sum, const float *row, int lanes) {
+#if defined(__GNUC__)
+    for (int c = 0; c < lanes; c += 4) {
+        Four one, other;
+        widen(&one, row + c);
+        memcpy(&other, sum + c, sizeof other);
+        other -= one;
+        memcpy(sum + c, &other, sizeof other);
+    }
+#else
     for (int c = 0; c < lanes; c++) sum[c] -= (double)row[c];
+#endif
 }
 
 INLINE void add_sums(double *sum, const double *other, int lanes) {
@@ -577,8 +592,10 @@ static void add_all_halves(double *sum, const u64 *rows, size_t count, int width
 }
 
 #if F16C
+#define TWELVES __attribute__((target("avx2,f16c")))
+
 /* The same for rows of twelve. */
-static __attribute__((target("avx2,f16c"))) void add_all_twelves(double *sum, const u64 *rows, size_t count) {
+static TWELVES void add_all_twelves(double *sum, const u64 *rows, size_t count) {
     __m256d one = _mm256_loadu_pd(sum), two = _mm256_loadu_pd(sum + 4), three = _mm256_loadu_pd(sum + 8);
     for (size_t i = 0; i < count; i++) {
         const u8 *row = (const u8 *)(uintptr_t)rows[i];
@@ -975,62 +992,60 @@ INLINE void lexicon(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t
 INLINE void add_block(const Kernel *k, double *logits, const double *sum, size_t count) {
     double scale;
     if (!count) return;
-    scale = 1.0 / sqrt((double)count);
+    scale = count < ROOTS ? k->roots[count] : 1.0 / sqrt((double)count);
     for (int c = 0; c < k->width; c++) logits[c] += sum[c] * scale;
 }
 
-/* Sums of the words' own rows and of their n-grams', the number of n-grams, and which words may begin a phrase. */
-INLINE size_t add_words(const Kernel *k, Worker *w, size_t n, double *sums, size_t *grams) {
+/* Words that may begin a phrase, into w->special with their entries; gives how many. */
+INLINE size_t find_specials(const Kernel *k, Worker *w, size_t n, size_t *grams) {
     const u8 *rows = w->rows;
     const u64 *hash = w->hash;
     const u32 *number = w->row;
-    const size_t row_size = w->row_size, lanes = (size_t)k->lanes;
+    const size_t row_size = w->row_size, known_at = (size_t)k->lanes * sizeof(float);
+    const size_t onward_at = row_size - 4 * sizeof(float);
     u32 *special = w->special, *entry = w->entry;
     size_t specials = 0, all = 0;
-#if defined(__GNUC__)
-    Four own[3] = {{0}}, spelled[3] = {{0}}, wide;
-    const int twelve = lanes == 12;
-#endif
     w->hash[n] = 0; /* no word follows the last one */
     for (size_t i = 0; i < n; i++) {
-        const float *row = (const float *)(const void *)(rows + number[i] * row_size), *spelt = row + lanes + 4;
+        const u8 *row = rows + number[i] * row_size;
         Known it;
         Onward next;
-        memcpy(&it, row + lanes, sizeof it);
-        memcpy(&next, spelt + lanes, sizeof next);
+        memcpy(&it, row + known_at, sizeof it);
+        memcpy(&next, row + onward_at, sizeof next);
         all += it.grams;
         special[specials] = (u32)i;
         entry[specials] = it.entry;
         specials += next >> (hash[i + 1] & 63) & 1;
-#if defined(__GNUC__)
-        if (twelve) { /* of the usual width the sums stay in registers */
-            widen(&wide, row);
-            own[0] += wide;
-            widen(&wide, row + 4);
-            own[1] += wide;
-            widen(&wide, row + 8);
-            own[2] += wide;
-            widen(&wide, spelt);
-            spelled[0] += wide;
-            widen(&wide, spelt + 4);
-            spelled[1] += wide;
-            widen(&wide, spelt + 8);
-            spelled[2] += wide;
-            continue;
-        }
-#endif
-        add_row(sums, row, k->lanes);
-        add_row(sums + lanes, spelt, k->lanes);
     }
-#if defined(__GNUC__)
-    if (twelve) {
-        memcpy(sums, own, sizeof own);
-        memcpy(sums + 12, spelled, sizeof spelled);
-    }
-#endif
     *grams = all;
     return specials;
 }
+
+/* Sums of the words' own rows, and of their n-grams'. */
+INLINE void add_words(const Kernel *k, const Worker *w, size_t n, double *sums) {
+    for (size_t i = 0; i < n; i++) {
+        add_row(sums, own_row(w, w->row[i]), k->lanes);
+        add_row(sums + k->lanes, gram_row(k, w, w->row[i]), k->lanes);
+    }
+}
+
+#if F16C
+/* The same for rows of twelve. */
+static TWELVES void add_words_twelves(const Worker *w, size_t n, double *sums) {
+    const u8 *rows = w->rows;
+    const u32 *number = w->row;
+    __m256d sum[6];
+    for (int c = 0; c < 6; c++) sum[c] = _mm256_setzero_pd();
+    for (size_t i = 0; i < n; i++) {
+        const float *row = (const float *)(const void *)(rows + number[i] * (size_t)128);
+        for (int c = 0; c < 3; c++) {
+            sum[c] = _mm256_add_pd(sum[c], _mm256_cvtps_pd(_mm_load_ps(row + 4 * c)));
+            sum[3 + c] = _mm256_add_pd(sum[3 + c], _mm256_cvtps_pd(_mm_load_ps(row + 16 + 4 * c)));
+        }
+    }
+    for (int c = 0; c < 6; c++) _mm256_storeu_pd(sums + 4 * c, sum[c]);
+}
+#endif
 
 /* Room for so many more 2-grams. */
 static int need_pairs(Worker *w, size_t count) {
@@ -1062,7 +1077,12 @@ INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 
         PREFETCH(own_row(w, (size_t)row));
         PREFETCH(gram_row(k, w, (size_t)row));
     }
-    specials = add_words(k, w, n, sums, &p->grams);
+    specials = find_specials(k, w, n, &p->grams);
+#if F16C
+    if (k->twelves) add_words_twelves(w, n, sums);
+    else
+#endif
+        add_words(k, w, n, sums);
     hash = w->hash;
     if (specials) {
         if (need_marks(w, specials) < 0) return -1;
@@ -1704,6 +1724,7 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     k->contexts = (int)read_long(spec, "contexts");
     k->width = k->topics + k->targets * k->stances;
     k->lanes = (k->width + 3) / 4 * 4;
+    for (int i = 1; i < ROOTS; i++) k->roots[i] = 1.0 / sqrt((double)i);
     if (k->topics < 0 || k->targets < 0 || k->stances < 1 || k->width < 1 || k->width > 256 || k->groups < 0 ||
         k->groups > 64 || k->contexts < 0 || k->contexts > 64 || k->cues < 0 || k->char_min < 1 || k->char_max > 9) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a model of this shape is beyond the kernel");

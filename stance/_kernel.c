@@ -219,7 +219,7 @@ typedef struct {
     int width, lanes, topics, targets, stances, neutral; /* neutral: its number among the stances, or -1 */
     int char_min, char_max;
     size_t word_count, char_count, features;
-    PyObject *halves[2];      /* bytes: the weights of the word and of the char block */
+    Py_buffer halves[2];      /* the weights of the word and of the char block */
     const u8 *words_from, *grams_from;
     int twelves; /* whether the functions marked TWELVES are for this model and processor */
     size_t half_size;         /* bytes of one of their rows */
@@ -1485,15 +1485,18 @@ static int read_keys(PyObject *dict, const char *name, Table *table, size_t *cou
         PyErr_NoMemory();
         failed = 1;
     }
-    for (size_t i = 0; i < lines && !failed; i++) {
-        const u8 *end = memchr(copy + from, '\n', (size_t)size - from);
-        size_t n = end ? (size_t)(end - copy) - from : (size_t)size - from;
-        u64 h = pairs ? hash_key(copy + from, n) : hash_bytes(copy + from, n);
-        if (table_add(table, h) < 0) {
-            PyErr_Format(PyExc_ValueError, "a key occurs twice");
-            failed = 1;
+    for (size_t i = 0; i < lines && !failed;) {
+        u64 some[32]; /* hashed together, so that their cells are on the way while others are hashed */
+        int count = 0;
+        for (; i < lines && count < 32; i++) {
+            const u8 *end = memchr(copy + from, '\n', (size_t)size - from);
+            size_t n = end ? (size_t)(end - copy) - from : (size_t)size - from;
+            some[count] = pairs ? hash_key(copy + from, n) : hash_bytes(copy + from, n);
+            PREFETCH(&table->cells[some[count++] & table->mask]);
+            from += n + 1;
         }
-        from += n + 1;
+        for (int j = 0; j < count && !failed; j++) failed = table_add(table, some[j]) < 0;
+        if (failed) PyErr_SetString(PyExc_ValueError, "a key occurs twice");
     }
     free(copy);
     *count = lines;
@@ -1583,8 +1586,8 @@ static void Kernel_dealloc(Kernel *k) {
         worker_free(k->idle);
         k->idle = next;
     }
-    Py_XDECREF(k->halves[0]);
-    Py_XDECREF(k->halves[1]);
+    for (int b = 0; b < 2; b++)
+        if (k->halves[b].obj) PyBuffer_Release(&k->halves[b]);
     free(k->rows);
     free(k->bias);
     free(k->thresholds);
@@ -1652,28 +1655,36 @@ static int read_rows(Kernel *k, PyObject *list) {
     k->twelves = k->width == 12 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
 #endif
     for (Py_ssize_t b = 0; b < blocks; b++) {
-        PyObject *block = PyList_GetItem(list, b);
-        Py_ssize_t size = PyBytes_Size(block);
-        size_t expected = b == 0 ? k->word_count : k->char_count;
-        if (size < 0 || (b < 2 && (size_t)size != expected * k->half_size)) return -1;
-        k->features += (size_t)size / k->half_size;
-        if (b < 2) k->halves[b] = Py_NewRef(block);
-        if (all_finite((const u8 *)PyBytes_AsString(block), (size_t)size / 2)) continue;
-        PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
-        return -1;
+        Py_buffer view;
+        size_t size;
+        int good;
+        if (PyObject_GetBuffer(PyList_GetItem(list, b), &view, PyBUF_SIMPLE) < 0) return -1;
+        size = (size_t)view.len;
+        good = b > 1 || size == (b ? k->char_count : k->word_count) * k->half_size;
+        if (good && !all_finite(view.buf, size / 2)) {
+            PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
+            good = 0;
+        }
+        k->features += size / k->half_size;
+        if (good && b < 2) k->halves[b] = view;
+        else PyBuffer_Release(&view);
+        if (!good) return -1;
     }
-    k->words_from = (const u8 *)PyBytes_AsString(k->halves[0]);
-    k->grams_from = (const u8 *)PyBytes_AsString(k->halves[1]);
+    k->words_from = k->halves[0].buf;
+    k->grams_from = k->halves[1].buf;
     k->rows = calloc((k->features - large + 1) * lanes, sizeof *k->rows);
     if (!k->rows) {
         PyErr_NoMemory();
         return -1;
     }
     for (Py_ssize_t b = 2; b < blocks; b++) {
-        const u8 *from = (const u8 *)PyBytes_AsString(PyList_GetItem(list, b));
-        size_t rows = (size_t)PyBytes_Size(PyList_GetItem(list, b)) / k->half_size;
-        for (size_t i = 0; i < rows; i++, at++)
+        Py_buffer view;
+        const u8 *from;
+        if (PyObject_GetBuffer(PyList_GetItem(list, b), &view, PyBUF_SIMPLE) < 0) return -1;
+        from = view.buf;
+        for (size_t i = 0; i < (size_t)view.len / k->half_size; i++, at++)
             for (size_t c = 0; c < (size_t)k->width; c++, from += 2) k->rows[at * lanes + c] = half(load16(from));
+        PyBuffer_Release(&view);
     }
     return 0;
 }

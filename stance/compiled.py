@@ -6,7 +6,7 @@ import importlib
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from stance.lexicon import MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
@@ -170,9 +170,6 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, .
 def _spec(model: Model) -> dict[str, Any]:
     """The model as the kernel reads it: keys, rows, and a lexicon of numbers."""
     schema, heads = model.schema, model.heads
-    for block, keys in heads.keys.items():
-        if (keys.count("\n") + bool(keys)) * 2 * len(heads.bias) != len(heads.halves[block]):
-            raise ValueError(f"{block}: its keys and its weights do not fit together")
     groups = sorted(schema.entities)
     found_cues = cue_phrases(schema)
     cues = sorted({key for key, _ in found_cues} - set(SCOPE_KEYS))
@@ -180,7 +177,7 @@ def _spec(model: Model) -> dict[str, Any]:
     rows = _small_rows(model)
 
     def numbers(block: str, keys: Iterable[str]) -> array[int]:
-        return array("i", [rows[block].get(key, -1) for key in keys])
+        return array("i", map(rows[block].get, keys, repeat(-1)))
 
     marks = [f"{cue}{variant}" for variant in MARK_VARIANTS for cue in cues]
     scopes = {key: (number, 0) for number, key in enumerate(SCOPE_KEYS, start=1)}
@@ -201,8 +198,8 @@ def _spec(model: Model) -> dict[str, Any]:
         "cues": len(cues),
         "groups": len(groups),
         "contexts": len(contexts),
-        "word_keys": heads.keys["word"].encode(),
-        "char_keys": heads.keys["char"].encode(),
+        "word_keys": heads.keys["word"],
+        "char_keys": heads.keys["char"],
         "halves": list(heads.halves.values()),
         "bias": array("d", heads.bias),
         "thresholds": array("d", model.thresholds),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stance.errors import ModelError
 from stance.options import Options
 from stance.schema import NEUTRAL, Schema
 
@@ -65,14 +66,20 @@ class Heads:
     It holds what the model's file holds, so that loading need not turn it into arrays.
 
     Attributes:
-        keys: block name -> its features' keys, one a line, in the order of their rows.
+        keys: block name -> its features' keys in UTF-8, one a line, in the order of their rows.
         halves: block name -> (features, columns) weights as little-endian half-precision numbers, row after row.
         bias: (columns,).
     """
 
-    keys: Mapping[str, str]
-    halves: Mapping[str, bytes]
+    keys: Mapping[str, bytes]
+    halves: Mapping[str, bytes | bytearray]
     bias: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ModelError where a block has more keys than rows, or fewer."""
+        for block, keys in self.keys.items():
+            if (keys.count(b"\n") + bool(keys)) * 2 * len(self.bias) != len(self.halves[block]):
+                raise ModelError(f"{block}: its keys and its weights do not fit together")
 
     @property
     def unknown(self) -> int:
@@ -105,7 +112,7 @@ class Heads:
 
     def block_index(self, block: str, start: int) -> dict[str, int]:
         """Key -> row number of one block whose first row is ``start``."""
-        names = self.keys[block].split("\n") if self.keys[block] else []
+        names = self.keys[block].decode().split("\n") if self.keys[block] else []
         index = dict(zip(names, range(start, start + len(names)), strict=True))
         if len(index) != len(names):
             raise ValueError("a key occurs twice")

@@ -24,7 +24,7 @@ from stance.model import Decision, Heads, Model, columns_of
 from stance.options import Options
 from stance.schema import Schema
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_MODEL = "default"
 
 
@@ -38,6 +38,7 @@ class Files:
 
 
 FILES = Files()
+_UNSEALED = b"0" * 64
 _KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha256", "sha256")
 
 
@@ -98,12 +99,11 @@ def save_model(model: Model, path: PathLike) -> None:
         "provenance": model.provenance,
         "weights_sha256": sha256(weights),
     }
-    manifest["sha256"] = _own_checksum(manifest)
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         staged.chmod(0o755)
-        (staged / FILES.manifest).write_text(dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        (staged / FILES.manifest).write_bytes(_sealed(manifest))
         (staged / FILES.weights).write_bytes(weights)
         (staged / FILES.card).write_text(_card(target.name, manifest), encoding="utf-8")
         _swap(staged, target)
@@ -141,26 +141,23 @@ def _serialized(heads: Heads) -> bytes:
 
     tensors: dict[str, Any] = {"bias": np.array(heads.bias, dtype=np.float32)}
     for block, keys in heads.keys.items():
-        tensors[f"{block}.keys"] = np.frombuffer(keys.encode(), dtype=np.uint8)
+        tensors[f"{block}.keys"] = np.frombuffer(keys, dtype=np.uint8)
         weights = np.frombuffer(heads.halves[block], dtype="<f2").astype(np.float16)
         tensors[f"{block}.weights"] = weights.reshape(-1, len(heads.bias))
     return save(tensors)
-
-
-def _lines(keys: str) -> int:
-    return keys.count("\n") + bool(keys)
 
 
 def _heads(tensors: Mapping[str, Mapping[str, Any]], outputs: int) -> Heads:
     expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
-    keys: dict[str, str] = {}
+    keys = {block: bytes(_data(tensors, f"{block}.keys", "U8")) for block in BLOCKS}
     for block in BLOCKS:
-        keys[block] = _data(tensors, f"{block}.keys", "U8").decode("utf-8")
-        shape = tuple(tensors[f"{block}.weights"]["shape"])
-        if shape != (_lines(keys[block]), outputs):
-            raise ModelError(f"{block}: {_lines(keys[block])} keys do not fit weights of shape {shape}")
+        keys[block].decode()  # refuses what is no UTF-8
+        if tensors[f"{block}.weights"]["shape"][1:] != [outputs]:
+            raise ModelError(
+                f"{block}: expected {outputs} weights a row, got shape {tensors[f'{block}.weights']['shape']}"
+            )
     if list(tensors["bias"]["shape"]) != [outputs]:
         raise ModelError(f"expected {outputs} biases, got shape {tuple(tensors['bias']['shape'])}")
     bias = struct.unpack(f"<{outputs}f", _data(tensors, "bias", "F32"))
@@ -169,16 +166,18 @@ def _heads(tensors: Mapping[str, Mapping[str, Any]], outputs: int) -> Heads:
     return Heads(keys, {block: _data(tensors, f"{block}.weights", "F16") for block in BLOCKS}, bias)
 
 
-def _data(tensors: Mapping[str, Mapping[str, Any]], name: str, dtype: str) -> bytes:
+def _data(tensors: Mapping[str, Mapping[str, Any]], name: str, dtype: str) -> bytearray:
     if tensors[name]["dtype"] != dtype:
         raise ModelError(f"{name}: expected numbers of type {dtype}, got {tensors[name]['dtype']}")
-    return bytes(tensors[name]["data"])
+    data: bytearray = tensors[name]["data"]
+    return data
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / FILES.manifest
+    raw = _read(folder, FILES.manifest)
     try:
-        manifest = json.loads(_read(folder, FILES.manifest).decode("utf-8"))
+        manifest = json.loads(raw.decode("utf-8"))
     except ValueError as error:
         raise ModelError(f"{file}: expected JSON, got {error}: damaged or cut short") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
@@ -194,13 +193,16 @@ def _manifest(folder: Path) -> dict[str, Any]:
     for key in _KEYS:
         if key not in manifest:
             raise ModelError(f"{file}: missing key {key!r}")
-    if manifest["sha256"] != _own_checksum(manifest):
+    if manifest["sha256"] != sha256(raw.replace(str(manifest["sha256"]).encode(), _UNSEALED)):
         raise ModelError(f"{file}: its checksum does not match its content: damaged or edited by hand")
     return manifest
 
 
-def _own_checksum(manifest: Mapping[str, Any]) -> str:
-    return sha256(json.dumps({k: v for k, v in manifest.items() if k != "sha256"}, sort_keys=True))
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as JSON, a line a key, and at its end the SHA-256 of itself with zeros in that place."""
+    lines = [f" {dumps(key)}: {dumps(value)}" for key, value in (*manifest.items(), ("sha256", _UNSEALED.decode()))]
+    text = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    return text.replace(_UNSEALED, sha256(text).encode())
 
 
 def _read(folder: Path, name: str) -> bytes:

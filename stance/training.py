@@ -423,7 +423,7 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     sizes = {block: len(blocks[block].keys) for block in BLOCKS}
     order = [*(block for block in BLOCKS if block != "char"), "char"]
     starts = dict(zip(order, np.cumsum([0, *(sizes[block] for block in order)]), strict=False))
-    keys = {block: "\n".join(blocks[block].keys) for block in BLOCKS}
+    keys = {block: "\n".join(blocks[block].keys).encode() for block in BLOCKS}
     halves = {
         block: (stacked[starts[block] : starts[block] + sizes[block]] * blocks[block].scales[:, None])
         .astype("<f2")

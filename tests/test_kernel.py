@@ -211,9 +211,9 @@ def test_offsets_that_run_backwards_are_refused(default: Classifier) -> None:
 
 def test_keys_and_weights_that_do_not_fit_are_refused(tiny_model: Classifier) -> None:
     heads = tiny_model.model.heads
-    more = {**heads.keys, "presence": heads.keys["presence"] + "\n<one>\n<two>"}
+    more = {**heads.keys, "presence": heads.keys["presence"] + b"\n<one>\n<two>"}
     with pytest.raises(ModelError, match="presence: its keys and its weights do not fit together"):
-        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(more, heads.halves, heads.bias)))
+        Heads(more, heads.halves, heads.bias)
 
 
 def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
@@ -232,8 +232,8 @@ def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: objec
 
 def test_a_key_that_occurs_twice_and_a_weight_that_is_no_number_are_refused(tiny_model: Classifier) -> None:
     heads = tiny_model.model.heads
-    first, _, rest = heads.keys["word"].partition("\n")
-    twice = {**heads.keys, "word": f"{first}\n{first}\n{rest.partition(chr(10))[2]}"}
+    first, _, *rest = heads.keys["word"].split(b"\n")
+    twice = {**heads.keys, "word": b"\n".join([first, first, *rest])}
     with pytest.raises(ModelError, match="a key occurs twice"):
         Classifier(dataclasses.replace(tiny_model.model, heads=Heads(twice, heads.halves, heads.bias)))
     infinite = {**heads.halves, "word": b"\x00\x7c" + heads.halves["word"][2:]}

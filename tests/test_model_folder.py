@@ -13,7 +13,7 @@ import stance
 from stance import ModelError
 from stance.classifier import Classifier
 from stance.jsonl import sha256
-from stance.model_folder import FORMAT, _own_checksum, load_model, shipped_models
+from stance.model_folder import FORMAT, _sealed, load_model, shipped_models
 
 TEXTS = ["Norland and Southmark deepened their friendship.", "", "Ostia doubled its tariffs 中 😀."]
 
@@ -27,9 +27,9 @@ def folder(tiny_model: Classifier, tmp_path: Path) -> Path:
 def edit(folder: Path, **changes: object) -> None:
     """Change the manifest and make its checksum right again, as a forger would."""
     manifest = json.loads((folder / "model.json").read_text())
+    del manifest["sha256"]
     manifest.update(changes)
-    manifest["sha256"] = _own_checksum(manifest)
-    (folder / "model.json").write_text(json.dumps(manifest))
+    (folder / "model.json").write_bytes(_sealed(manifest))
 
 
 def test_a_loaded_model_scores_exactly_as_the_saved_one(tiny_model: Classifier, folder: Path) -> None:
@@ -88,8 +88,8 @@ def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
 
 
 def test_an_older_format_asks_for_training(folder: Path) -> None:
-    edit(folder, format=0)
-    with pytest.raises(ModelError, match="format 0, but this version reads format 1: train the model again"):
+    edit(folder, format=1)
+    with pytest.raises(ModelError, match="format 1, but this version reads format 2: train the model again"):
         stance.load(folder)
 
 

@@ -6,8 +6,10 @@ import dataclasses
 import importlib.util
 import os
 import platform
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,8 +215,8 @@ def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
     """How often each key occurs in each row, and the keys in order of first appearance."""
     from scipy.sparse import csr_matrix
 
-    index: dict[str, int] = {}
-    places = [index.setdefault(key, len(index)) for row in rows for key in row]
+    index: dict[str, int] = defaultdict(count().__next__)
+    places = [index[key] for row in rows for key in row]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     matrix = csr_matrix((np.ones(len(places)), np.array(places, dtype=np.int32), starts), shape=(len(rows), len(index)))
     matrix.sum_duplicates()

@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.linear_model import LogisticRegression
 
 from stance import solver
-from stance.solver import Design, Problem, Solution, solve
+from stance.solver import Design, Problem, Solution, naive_bayes_scales, solve
 
 
 @pytest.fixture
@@ -42,14 +42,33 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
 ) -> None:
     monkeypatch.setattr(solver, "TOLERANCE", 1e-6)
     monkeypatch.setattr(solver, "CONSTANT", 30.0)  # an intercept as good as free, as scikit-learn's is
-    (found,) = solve(design, [Problem(labels, np.ones(120, dtype=bool), 3, 0.5)])
-    whole = hstack([design.direct, design.spelled @ design.grams]).tocsr()
+    problem = Problem(labels, np.ones(120, dtype=bool), 3, 0.5)
+    (found,) = solve(design, [problem])
+    whole = hstack([design.direct, design.spelled @ design.grams]).tocsr() @ diags(naive_bayes_scales(design, problem))
     expected = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(whole, labels)
     scores = design.scores(found.coefficients, found.intercepts)
     wanted = whole @ expected.coef_.T + expected.intercept_
     assert np.allclose(
         scores - scores.mean(axis=1, keepdims=True), wanted - wanted.mean(axis=1, keepdims=True), atol=0.01
     )
+
+
+def test_a_feature_of_one_class_is_scaled_up_and_one_of_all_is_not() -> None:
+    # The first is in both sentences of class 0 alone, the second in all four. As if one sentence more had each, half of
+    # it in each class: the first one's rates are 2.5 / 2.5 and 0.5 / 2.5, the second's are equal.
+    direct = csr_matrix(np.array([[1.0, 3.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]]))
+    design = Design(direct, csr_matrix((4, 1)), csr_matrix((1, 0)))
+    found = naive_bayes_scales(design, Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1, 1.0))
+    root = np.sqrt((2 * (1 + np.log(5)) ** 2 + 4 * 1) / 6)
+    assert found == pytest.approx([(1 + np.log(5)) / root, 1 / root])
+
+
+def test_scales_look_only_at_rows_that_count() -> None:
+    direct = csr_matrix(np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
+    design = Design(direct, csr_matrix((4, 1)), csr_matrix((1, 0)))
+    counted = np.array([True, True, True, False])
+    one, two = (naive_bayes_scales(design, Problem(np.array([0, 1, 0, k]), counted, 1, 1.0)) for k in (0, 1))
+    assert np.allclose(one, two)
 
 
 def test_heads_side_by_side_are_each_fitted_as_alone(design: Design, labels: np.ndarray) -> None:

@@ -10,7 +10,6 @@ The test split is measured on, never looked at: rules were written and read on t
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import random
@@ -829,22 +828,3 @@ def _of(item: Mapping[str, Any]) -> str:
     """How many sentences the bars stand for: one number, or the model's and the keyword rules'."""
     asked = [str(figure["asked"]) for figure in item["systems"].values()]
     return "n " + (asked[0] if len(set(asked)) == 1 else " / ".join(asked))
-
-
-def main() -> None:
-    """``python -m benchmarks.robust``: measure, print the table; ``--out`` writes record and plot to a folder."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.robust", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="default", help="a model folder or the name of a shipped model")
-    parser.add_argument("--split", default="test", help="whose sentences; develop on dev")
-    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
-    parser.add_argument("--out", type=Path, help="a folder for the record and the plot")
-    given = parser.parse_args()
-    record = run(given.model, split=given.split, resamples=given.resamples)
-    print(table(record))
-    if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
-        print(*(str(path) for path in [record.write(given.out), *plots(record, given.out)]), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,6 @@ a small process stands between this one and the workers.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
 import json
@@ -453,23 +452,3 @@ def _slope_one(axis: Any) -> None:
     low, _ = axis.get_ylim()
     axis.plot([left, right], [low, low * right / left], ls="--", lw=0.8, color="0.5", label="proportional")
     axis.set_xlim(left, right)
-
-
-def main() -> None:
-    """``python -m benchmarks.scale``: measure, print the table; ``--out`` writes record and plot to a folder."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="default", help="a model folder or the name of a shipped model")
-    parser.add_argument("--largest", type=int, default=SCORING[-1], help="texts to score")
-    parser.add_argument("--largest-training", type=int, default=TRAINING[-1], help="rows to train on")
-    parser.add_argument("--quick", action="store_true", help="a few small sizes, in less than 20 seconds")
-    parser.add_argument("--out", type=Path, help="a folder for the record and the plot")
-    given = parser.parse_args()
-    record = run(given.model, largest=given.largest, largest_training=given.largest_training, quick=given.quick)
-    print(table(record))
-    if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
-        print(*(str(path) for path in [record.write(given.out), *plots(record, given.out)]), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1425,26 +1425,27 @@ static PyObject *prediction(const Kernel *k, PyObject *text, const double *p, in
 
 /* ---- the type -------------------------------------------------------------------------------------------------- */
 
-static int read_doubles(PyObject *dict, const char *key, double **out, size_t count) {
+/* `count` numbers of `size` bytes from a buffer, copied; their address into the pointer at `where`. */
+static int read_numbers(PyObject *dict, const char *key, void *where, size_t size, size_t count) {
     PyObject *given = PyDict_GetItemString(dict, key);
     Py_buffer view;
+    void *copy = NULL;
     int good;
     if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
-    good = (size_t)view.len == count * sizeof(double) && (*out = malloc(count * sizeof(double) + 8)) != NULL;
-    if (good) memcpy(*out, view.buf, (size_t)view.len);
+    good = (size_t)view.len == count * size && (copy = malloc(count * size + 8)) != NULL;
+    if (good) memcpy(copy, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
+    memcpy(where, &copy, sizeof copy);
     return good ? 0 : -1;
+}
+
+static int read_doubles(PyObject *dict, const char *key, double **out, size_t count) {
+    return read_numbers(dict, key, out, sizeof **out, count);
 }
 
 /* Row numbers in the small blocks, or -1 for an unknown feature and -2 for none. */
 static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count) {
-    PyObject *given = PyDict_GetItemString(dict, key);
-    Py_buffer view;
-    int good;
-    if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
-    good = (size_t)view.len == count * sizeof(int32_t) && (*out = malloc(count * sizeof(int32_t) + 8)) != NULL;
-    if (good) memcpy(*out, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
+    int good = read_numbers(dict, key, out, sizeof **out, count) == 0;
     for (size_t i = 0; good && i < count; i++) {
         int64_t row = (*out)[i];
         good = row < 0 ? row >= -2 : row >= (int64_t)(k->word_count + k->char_count) && row < (int64_t)k->features;

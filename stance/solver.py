@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 CONSTANT = 4.0
+SMOOTHING = 3.0
+"""Sentences with a feature that are added to those counted, divided among the classes."""
 TOLERANCE = 0.0003
 """Stop where a head's gradient is this much smaller than at the start."""
 STEPS, INNER_STEPS = 30, 40
@@ -105,7 +107,7 @@ def naive_bayes_scales(design: Design, problem: Problem) -> Floats:
 
     The idea is of Wang and Manning (2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification"),
     who take the log ratio alone, for two classes. A rate is the share of sentences with the feature, as if there were
-    one sentence more with it, divided among the classes; a character n-gram counts once for each word. The scales'
+    `SMOOTHING` more with it, divided among the classes; a character n-gram counts once for each word. The scales'
     mean square, weighed by how often the features occur, is 1. Only rows that count are looked at.
     """
     truth = np.zeros((len(problem.labels), max(problem.columns, 2)))
@@ -113,9 +115,10 @@ def naive_bayes_scales(design: Design, problem: Problem) -> Floats:
     totals = np.maximum(truth.sum(axis=0), 1e-9)
     ones = [_ones(matrix) for matrix in (design.direct, design.spelled, design.grams)]
     counts = np.vstack([ones[0].T @ truth, ones[2].T @ (ones[1].T @ truth)])
-    shares = totals / totals.sum()
-    rates = (counts + shares) / (totals + shares)
-    others = (counts.sum(axis=1, keepdims=True) - counts + 1 - shares) / (totals.sum() - totals + 1 - shares)
+    added = SMOOTHING * totals / totals.sum()
+    rates = (counts + added) / (totals + added)
+    rest = SMOOTHING - added
+    others = (counts.sum(axis=1, keepdims=True) - counts + rest) / (totals.sum() - totals + rest)
     scales = 1 + np.sqrt((np.log(rates / others) ** 2).mean(axis=1))
     often = counts.sum(axis=1)
     found: Floats = scales / np.sqrt((scales**2 * often).sum() / max(often.sum(), 1))

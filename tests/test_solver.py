@@ -54,13 +54,14 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
 
 
 def test_a_feature_of_one_class_is_scaled_up_and_one_of_all_is_not() -> None:
-    # The first is in both sentences of class 0 alone, the second in all four. As if one sentence more had each, half of
-    # it in each class: the first one's rates are 2.5 / 2.5 and 0.5 / 2.5, the second's are equal.
+    # The first is in both sentences of class 0 alone, the second in all four. As if three sentences more had each, half
+    # of them in each class: the first one's rates are 3.5 / 3.5 and 1.5 / 3.5, the second's are equal.
     direct = csr_matrix(np.array([[1.0, 3.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]]))
     design = Design(direct, csr_matrix((4, 1)), csr_matrix((1, 0)))
     found = naive_bayes_scales(design, Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1, 1.0))
-    root = np.sqrt((2 * (1 + np.log(5)) ** 2 + 4 * 1) / 6)
-    assert found == pytest.approx([(1 + np.log(5)) / root, 1 / root])
+    ratio = np.log(3.5 / 1.5)
+    root = np.sqrt((2 * (1 + ratio) ** 2 + 4 * 1) / 6)
+    assert found == pytest.approx([(1 + ratio) / root, 1 / root])
 
 
 def test_scales_look_only_at_rows_that_count() -> None:

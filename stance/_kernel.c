@@ -28,6 +28,7 @@
 
 /* A second copy of the loop over half-precision rows, for processors that widen them by themselves. */
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #include <immintrin.h>
 #define F16C 1
 #endif
@@ -97,8 +98,14 @@ INLINE u64 load64(const u8 *p) {
 INLINE int lowest_bit(u64 bits) {
 #if defined(_MSC_VER) && !defined(__clang__)
     unsigned long at;
+#if defined(_WIN64)
     _BitScanForward64(&at, bits);
     return (int)at;
+#else
+    if (_BitScanForward(&at, (u32)bits)) return (int)at;
+    _BitScanForward(&at, (u32)(bits >> 32));
+    return (int)at + 32;
+#endif
 #else
     return __builtin_ctzll(bits);
 #endif
@@ -339,6 +346,7 @@ static void worker_free(Worker *w) {
 
 static int grow(void *where, size_t count, size_t size) {
     void *block, *old;
+    if (count > SIZE_MAX / size) return -1;
     memcpy(&old, where, sizeof old);
     block = realloc(old, count * size);
     if (!block) return -1;
@@ -833,16 +841,17 @@ static void clause_breaks(const Kernel *k, Worker *w, const u8 *s, size_t size, 
 
 /* Room for all marks and scopes that the special words may begin. */
 static int need_marks(Worker *w, size_t specials) {
-    size_t count = 1;
-    if (specials * w->most < w->mark_size) return 0;
+    u64 count = 1;
+    if ((u64)specials * w->most < w->mark_size) return 0;
     for (size_t s = 0; s < specials; s++) {
         const int *entry = w->entries + w->entry[s];
-        count += (size_t)entry[CUES] + (size_t)entry[SCOPES] + (size_t)entry[PHRASES];
+        count += (u64)entry[CUES] + (u64)entry[SCOPES] + (u64)entry[PHRASES];
     }
     if (count <= w->mark_size) return 0;
+    if (count > SIZE_MAX / 2) return -1;
     w->mark_size = 0;
-    if (grow(&w->marks, 2 * count, sizeof(Mark)) || grow(&w->scopes, 2 * count, sizeof(Mark))) return -1;
-    w->mark_size = 2 * count;
+    if (grow(&w->marks, 2 * (size_t)count, sizeof(Mark)) || grow(&w->scopes, 2 * (size_t)count, sizeof(Mark))) return -1;
+    w->mark_size = 2 * (size_t)count;
     return 0;
 }
 
@@ -1133,7 +1142,7 @@ INLINE void finish(const Kernel *k, Worker *w, size_t texts) {
         else
 #endif
             add_all_halves(sums, rows, p->pairs, k->width);
-        rows += p->pairs;
+        if (p->pairs) rows += p->pairs; /* there may be no room yet, and so no address */
         memcpy(p->out, k->bias, (size_t)k->width * sizeof *p->out);
         add_block(k, p->out, sums, p->units ? 2 * p->units - 1 : 0);
         add_block(k, p->out, sums + k->lanes, p->grams);
@@ -1339,7 +1348,7 @@ static Worker *worker_take(Kernel *k) {
 
 static void worker_give(Kernel *k, Worker *w) {
     if (!w) return;
-    if (w->text_size > 1 << 23) { /* it grew with one very long text: not worth keeping */
+    if (w->text_size > 1 << 23 || w->row_count > 4 * CACHE_LIMIT) { /* grown with one very long text: not worth keeping */
         worker_free(w);
         return;
     }
@@ -1432,7 +1441,11 @@ static int read_numbers(PyObject *dict, const char *key, void *where, size_t siz
     void *copy = NULL;
     int good;
     if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
-    good = (size_t)view.len == count * size && (copy = malloc(count * size + 8)) != NULL;
+    good = (size_t)view.len == count * size;
+    if (good && !(copy = malloc(count * size + 8))) {
+        PyErr_NoMemory();
+        good = 0;
+    }
     if (good) memcpy(copy, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     memcpy(where, &copy, sizeof copy);
@@ -1653,7 +1666,9 @@ static int read_rows(Kernel *k, PyObject *list) {
     if (blocks < 2) return -1;
     k->half_size = 2 * (size_t)k->width;
 #if F16C
-    k->twelves = k->width == 12 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    unsigned a, b, features = 0, d; /* compilers of a few years ago cannot be asked for "f16c" */
+    k->twelves = k->width == 12 && __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &features, &d) &&
+                 (features & bit_F16C) != 0;
 #endif
     for (Py_ssize_t b = 0; b < blocks; b++) {
         Py_buffer view;
@@ -1705,7 +1720,10 @@ static int read_groups(Kernel *k, PyObject *tokens, PyObject *masks) {
         u8 *copy;
         if (PyBytes_AsStringAndSize(PyList_GetItem(tokens, g), &text, &size) < 0) return -1;
         copy = calloc((size_t)size + PAD, 1);
-        if (!copy) return -1;
+        if (!copy) {
+            PyErr_NoMemory();
+            return -1;
+        }
         memcpy(copy, text, (size_t)size);
         k->group_hash[g] = hash_bytes(copy, (size_t)size);
         free(copy);

@@ -74,6 +74,7 @@ def run(model: str, *, rounds: int = ROUNDS, quick: bool = False) -> Record:
         "call sizes": {str(n): _size(classifier, texts, n, rounds) for n in (SIZES[:3] if quick else SIZES)},
         "latency": _latency(classifier, texts, 200 if quick else 5000),
         "milliseconds": _start_up(model, 2 if quick else rounds),
+        "yardstick": _in_turn({"sum(range(1000))": (lambda: [sum(range(1000)) for _ in range(100)], 100)}, rounds),
         "training seconds": None if quick else round(_training(), 2),
         "training sentences": len(rows),
         "model folder bytes": sum(file.stat().st_size for file in find_model(model).iterdir()),
@@ -203,6 +204,7 @@ def table(record: Record) -> str:
     lines += ["", "| | |", "|---|---|"]
     lines += [f"| {name} | {times[name]} ms |" for name in ("import", "first classify", "load again")]
     lines += [f"| peak memory of that | {times['peak MB']} MB |"]
+    lines += [f"| `{name}` in this Python | {taken} microseconds |" for name, taken in found["yardstick"].items()]
     if found["training seconds"]:
         lines += [f"| training on {found['training sentences']:,} sentences | {found['training seconds']} s |"]
     lines += [f"| model folder | {found['model folder bytes'] / 1e6:.2f} MB |", ""]

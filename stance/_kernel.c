@@ -2129,6 +2129,19 @@ static WIDE void multiply_rows(const Product *m, size_t width) {
     }
 }
 
+/* Whether rows begin one after the other and all columns exist; without a branch, since it is asked each time. The last
+ * start is known to be the number of columns given. */
+static WIDE int within(const Product *m, u64 columns) {
+    u32 backwards = 0, highest = 0;
+    size_t count = (size_t)m->starts[m->rows];
+    for (size_t i = 0; i < m->rows; i++) backwards |= (u32)(m->starts[i] > m->starts[i + 1]);
+    for (size_t j = 0; j < count; j++) {
+        u32 column = (u32)m->columns[j];
+        highest = column > highest ? column : highest;
+    }
+    return !backwards && (!count || highest < columns);
+}
+
 static PyObject *module_multiply(PyObject *module, PyObject *args) {
     PyObject *given[5];
     Py_buffer view[5];
@@ -2153,12 +2166,12 @@ static PyObject *module_multiply(PyObject *module, PyObject *args) {
     good = view[0].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && m.starts[0] == 0 &&
            view[1].len == (Py_ssize_t)m.starts[m.rows] * 4 && view[2].len == view[1].len &&
            view[3].len == columns * width * 4 && view[4].len == (Py_ssize_t)m.rows * width * 4;
-    for (size_t i = 0; good && i < m.rows; i++) good = m.starts[i] <= m.starts[i + 1];
-    for (int32_t j = 0; good && j < m.starts[m.rows]; j++) good = m.columns[j] >= 0 && m.columns[j] < columns;
-    if (good) {
+    if (good && within(&m, (u64)columns)) {
         Py_BEGIN_ALLOW_THREADS
         multiply_rows(&m, (size_t)width);
         Py_END_ALLOW_THREADS
+    } else {
+        good = 0;
     }
     for (got = 0; got < 5; got++) PyBuffer_Release(&view[got]);
     if (good) return Py_NewRef(Py_None);

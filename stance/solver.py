@@ -34,6 +34,7 @@ SMOOTHING = 3.0
 TOLERANCE = 0.0003
 """Stop where a head's gradient is this much smaller than at the start."""
 STEPS, INNER_STEPS = 30, 40
+_ROOM = {3: 4, 5: 8, 6: 8, 7: 8}  # columns -> columns that are multiplied faster, the last ones zero
 Mask = NDArray[np.bool_]
 
 
@@ -152,7 +153,9 @@ class _Newton:
         self._columns = np.array(columns)
         # Of each column: the products below are of scaled features twice, once on the way to them and once back.
         self._squares = np.repeat(scales**2, columns, axis=1)
-        self._of_direct, self._of_grams = np.split(self._squares.astype(single), [design.direct.shape[1]])
+        self._squares32 = np.split(self._squares.astype(single), [design.direct.shape[1]])
+        self._now = np.zeros(edges[-1], dtype=bool)
+        self._squares_now: list[NDArray[np.float32]] = []
         self._needed = np.ones(edges[-1], dtype=bool)
         self._needed[[part.stop - 1 for part in self._parts if part.stop - part.start > 1]] = False
         n = design.direct.shape[0]
@@ -257,12 +260,19 @@ class _Newton:
         """X X' times rows, the constant feature included, and zero for other heads. A head's columns of more than one
         sum to zero, and so do their images: its last need not be worked out."""
         wanted = np.repeat(heads, self._columns) & self._needed
-        given = rows[wanted].T.astype(np.float32)
-        direct = multiply(self._direct, multiply(self._direct_t, given) * self._of_direct[:, wanted])
-        grams = multiply(self._grams_t, multiply(self._spelled_t, given)) * self._of_grams[:, wanted]
-        spelled = multiply(self._spelled, multiply(self._grams, grams))
+        width = int(wanted.sum())
+        room = _ROOM.get(width, width)
+        if (self._now != wanted).any():  # mostly the same columns again
+            self._now = wanted
+            self._squares_now = [np.pad(part[:, wanted], ((0, 0), (0, room - width))) for part in self._squares32]
+        of_direct, of_grams = self._squares_now
+        given = np.zeros((rows.shape[1], room), dtype=np.float32)
+        given[:, :width] = rows[wanted].T
+        direct = multiply(self._direct, multiply(self._direct_t, given) * of_direct)
+        grams = multiply(self._grams, multiply(self._grams_t, multiply(self._spelled_t, given)) * of_grams)
+        image = direct + multiply(self._spelled, grams)
         found = np.zeros_like(rows)
-        found[wanted] = (direct + spelled).T + CONSTANT**2 * rows[wanted].sum(axis=1, keepdims=True)
+        found[wanted] = image[:, :width].T + CONSTANT**2 * rows[wanted].sum(axis=1, keepdims=True)
         for part in self._parts:
             if part.stop - part.start > 1:
                 found[part.stop - 1] = -found[part.start : part.stop - 1].sum(axis=0)

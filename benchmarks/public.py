@@ -213,7 +213,7 @@ def _tweeteval(train: Rows, test: Rows, options: Options, resamples: int) -> dic
         system: tweet_figures(test, said, weights) for system, said in _said(model, train, test, options.seed).items()
     }
     return {
-        "trained on": "train and val, on whose folds the default strengths and the way to set thresholds were compared",
+        "trained on": "train and val, on whose folds the default strengths, ways to set thresholds and to scale features were compared",
         "rows": {"train": len(train), "test": len(test)},
         **_intervals(found),
     }
@@ -228,7 +228,7 @@ def _newsmtsc(news: Mapping[str, Rows], options: Options, resamples: int) -> dic
         for system, said in _said(model, news["train"], rows, options.seed).items():
             found.setdefault(system, {})[test] = news_figures(rows, said, weights)
     return {
-        "trained on": "train, where the way to show the mention was chosen, too",
+        "trained on": "train, where the way to show the mention was chosen and ways to scale features were compared",
         "rows": {name: len(rows) for name, rows in news.items()},
         "articles": {name: len({row.article for row in rows}) for name, rows in news.items()},
         **_intervals(found),

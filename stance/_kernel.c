@@ -8,8 +8,11 @@
  *   looked up for some texts together, so that one waits for memory while the next is on its way.
  * - Sums are of doubles in the order of the text, so that a score never depends on neighbours or threads.
  *
- * A feature is known by the 64-bit hash of its key; the keys themselves are not compared. Loading refuses a model two
- * of whose keys share a hash. The hash has no secret: words can be made that share one, and so each other's rows. Scoring runs without the interpreter lock; see `Gather` for what is done under it.
+ * A feature is known by the 64-bit hash of its key, less the bits that say where in a table it is; the keys themselves
+ * are not compared. Loading refuses a model two of whose keys share so much. The hash has no secret: words can be made
+ * that share one, and so each other's rows.
+ *
+ * Scoring runs without the interpreter lock; see `Gather` for what is done under it.
  *
  * Only the limited API of Python 3.11 is used. */
 

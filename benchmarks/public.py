@@ -213,7 +213,8 @@ def _tweeteval(train: Rows, test: Rows, options: Options, resamples: int) -> dic
         system: tweet_figures(test, said, weights) for system, said in _said(model, train, test, options.seed).items()
     }
     return {
-        "trained on": "train and val, on whose folds the default strengths, ways to set thresholds and to scale features were compared",
+        "trained on": "train and val, on whose folds the default strengths, ways to set thresholds and to scale "
+        "features were compared",
         "rows": {"train": len(train), "test": len(test)},
         **_intervals(found),
     }

@@ -1,7 +1,7 @@
 """A model on disk: ``model.json``, ``weights.safetensors``, ``README.md``. No pickle, checksums, one format number.
 
-To change the format: raise `FORMAT`, teach `load_model` to read the number before, and keep a folder of the old
-format under ``tests/`` with a test that loads it.
+To change the format: raise `FORMAT`, teach `load_model` to read the number before if it was ever released, and keep a
+folder of the old format under ``tests/`` with a test that loads it.
 """
 
 from __future__ import annotations

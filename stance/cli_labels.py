@@ -173,7 +173,7 @@ def split_labels(
     folder: FolderArgument = LABELS,
     schema: SchemaOption = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Another seed draws other articles into dev and test.")
+        int, typer.Option("--seed", min=0, help="Of the draw; moves no article that gold/ has, unless --afresh.")
     ] = 0,
     shares: Annotated[
         str, typer.Option("--shares", metavar="NAME=SHARE,...", help="How much of the sentences each part gets.")
@@ -188,15 +188,24 @@ def split_labels(
 
     \b
     Example:
-      stance labels split labels --seed 0
+      stance labels split labels
     """
-    from stance.gold import build_gold, write_gold
+    from stance.gold import build_gold, drawn, write_gold
     from stance.terminal import Screen
 
     known = schema_of(existing(folder, "a labels folder"), schema)
-    gold = build_gold(folder, known, seed=seed, shares=_shares(shares), afresh=afresh)
+    given = _shares(shares)
+    before = drawn(folder, [split for split, _ in given])
+    gold = build_gold(folder, known, seed=seed, shares=given, afresh=afresh)
     paths = write_gold(gold, folder, known)
     Screen(sys.stdout).table(_gold_table(gold, known))
+    now = {row.article: split for split, rows in gold.items() for row in rows}
+    moved = sum(now.get(article, split) != split for article, split in before.items())
+    if moved:
+        tell(
+            f"{counted(moved, 'article')} of {len(before):,} changed the part: train again, for models trained before "
+            "this have seen what is now held out"
+        )
     for path in paths:
         tell(f"wrote {path}")
 

@@ -251,12 +251,16 @@ def compare(
     """
     _check_model(old)
     _check_model(new)
-    if (old.schema.topic_names, old.schema.target_names, old.schema.stances) != (
-        new.schema.topic_names,
-        new.schema.target_names,
-        new.schema.stances,
+    for what, one, other in (
+        ("topics", old.schema.topic_names, new.schema.topic_names),
+        ("targets", old.schema.target_names, new.schema.target_names),
+        ("stances", old.schema.stances, new.schema.stances),
     ):
-        raise LabelError("compare: the two models must have the same topics, targets and stances")
+        if one != other:
+            raise LabelError(
+                f"compare: the two models must have the same {what}, got {', '.join(one) or 'none'} and "
+                f"{', '.join(other) or 'none'}: evaluate each on its own labels"
+            )
     rows = read_rows(source, new.schema, splits=(split,) if split and is_folder(source) else None)
     texts = [row.text for row in rows]
     before, after = (ModelSystem(model, "model").decide(texts) for model in (old, new))

@@ -117,7 +117,7 @@ def build_gold(
         raise LabelError(first.message + more, file=first.file, line=first.line)
     labels = {annotation.id: annotation for annotation in found.merged.annotations}
     rows = [_gold(sentence, labels[name]) for name, sentence in found.sentences.items()]
-    kept = {} if afresh else _drawn(Path(folder), [split for split, _ in shares])
+    kept = {} if afresh else drawn(folder, [split for split, _ in shares])
     split_of = assign_splits(rows, seed=seed, shares=shares, kept=kept)
     return {split: [row for row in rows if split_of[row.article] == split] for split, _ in shares}
 
@@ -130,9 +130,9 @@ def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike,
     return list(paths.values())
 
 
-def _drawn(folder: Path, splits: Sequence[str]) -> dict[str, str]:
-    """Article -> split, as the gold has them."""
-    files = {split: folder / "gold" / f"{split}.jsonl" for split in splits}
+def drawn(folder: PathLike, splits: Sequence[str]) -> dict[str, str]:
+    """Article -> split, as the folder's gold has them; empty where there is none yet."""
+    files = {split: Path(folder) / "gold" / f"{split}.jsonl" for split in splits}
     return {
         row["article"]: split
         for split, file in files.items()

@@ -10,6 +10,7 @@ from stance.agreement import Agreement
 from stance.evaluation import Change, Comparison, Difference, EvaluationResult, Figures
 from stance.metrics import Interval
 from stance.model import Model
+from stance.schema import NEUTRAL
 from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
 _NOT_FIGURES = ("C", "scale", "shift", "classes", "log_loss")
@@ -211,7 +212,11 @@ def print_model(screen: Screen, model: Model, place: str, scorer: str) -> None:
     screen.table(
         Table((Column(), Column()), tuple((Cell(name, "bold"), shown(text)) for name, text in facts), header=False)
     )
-    rows = tuple((key.replace(":", ": "), f"{d.threshold:.3f}") for key, d in model.decisions.items() if d.threshold)
+    rows = tuple(
+        (key.replace(":", ": "), "where no other is" if key.endswith(f":{NEUTRAL}") else f"{decision.threshold:.3f}")
+        for key, decision in model.decisions.items()
+        if decision.threshold
+    )
     screen.table(Table((Column("label"), Column("given from probability", right=True)), rows))
     if "heads" in seen:
         screen.table(heads_table(model))

@@ -464,6 +464,25 @@ def test_labels_split_writes_gold_that_trains(run: Run, tiny_schema: Schema, tmp
     assert [line.split() for line in found.out.splitlines()][1:3] == [["articles", "1", "1"], ["sentences", "2", "2"]]
 
 
+def test_labels_split_moves_articles_only_when_told_to_and_says_how_many(
+    run: Run, tiny_schema: Schema, tmp_path: Path
+) -> None:
+    folder = labels_folder(tmp_path, tiny_schema)
+    shares = ("--shares", "train=0.5,test=0.5")
+    run("labels", "split", folder, *shares)
+    train, test = folder / "gold" / "train.jsonl", folder / "gold" / "test.jsonl"
+    first = train.read_text()
+    swapped = test.read_text()
+    train.write_text(swapped)
+    test.write_text(first)
+    kept = run("labels", "split", folder, *shares)
+    assert train.read_text() == swapped
+    assert "changed the part" not in kept.err
+    anew = run("labels", "split", folder, *shares, "--afresh")
+    assert train.read_text() == first
+    assert "2 articles of 2 changed the part: train again" in anew.err
+
+
 # models
 
 

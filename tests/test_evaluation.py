@@ -1,10 +1,12 @@
 """Measuring a model and its baselines; the same evaluator for all."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+import stance
 from stance import LabelError, LabelledSentence, Schema
 from stance.baselines import Chance, Keywords, Majority, Outcome
 from stance.classifier import Classifier
@@ -134,3 +136,13 @@ def test_a_file_has_no_split(tiny_model: Classifier, tiny_rows: list[LabelledSen
 def test_what_is_no_classifier_is_refused(tiny_rows: list[LabelledSentence]) -> None:
     with pytest.raises(TypeError, match="expected a Classifier, got str: stance.load"):
         evaluate("models/mine", tiny_rows)  # type: ignore[arg-type]
+
+
+def test_models_of_other_topics_are_not_compared(tiny_model: Classifier, tiny_rows: Sequence[LabelledSentence]) -> None:
+    fewer = dataclasses.replace(tiny_model.schema, topics=tiny_model.schema.topics[:1])
+    rows = [dataclasses.replace(row, topics=tuple({"trade"} & set(row.topics or ()))) for row in tiny_rows]
+    other = stance.train(rows, schema=fewer, folds=2, jobs=1)
+    with pytest.raises(
+        LabelError, match="the same topics, got trade, jubilee and trade: evaluate each on its own labels"
+    ):
+        compare(tiny_model, other, list(tiny_rows))

@@ -6,7 +6,7 @@
  *   in a bounded cache, one for each call that runs at the same time. A new word takes the slow way once.
  * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown. The others are
  *   looked up for some texts together, so that one waits for memory while the next is on its way.
- * - Sums are of doubles in the order of the text, so that a score never depends on neighbours or threads.
+ * - Sums are of doubles, each text's by itself, so that a score never depends on neighbours or threads.
  *
  * A feature is known by the 64-bit hash of its key, less the bits that say where in a table it is; the keys themselves
  * are not compared. Loading refuses a model two of whose keys share so much. The hash has no secret: words can be made
@@ -519,39 +519,24 @@ INLINE void widen(Four *to, const float *from) {
     memcpy(&four, from, sizeof four);
     *to = __builtin_convertvector(four, Four);
 }
-#else
-typedef struct {
-    double lane[4];
-} Four;
 #endif
 
-INLINE void add_row(double *sum, const float *row, int lanes) {
+/* Add a row, or take it away: times is 1 or -1. */
+INLINE void add_times(double *sum, const float *row, int lanes, double times) {
 #if defined(__GNUC__)
     for (int c = 0; c < lanes; c += 4) {
         Four one, other;
         widen(&one, row + c);
         memcpy(&other, sum + c, sizeof other);
-        other += one;
+        other += times * one;
         memcpy(sum + c, &other, sizeof other);
     }
 #else
-    for (int c = 0; c < lanes; c++) sum[c] += (double)row[c];
+    for (int c = 0; c < lanes; c++) sum[c] += times * (double)row[c];
 #endif
 }
 
-INLINE void take_row(double *sum, const float *row, int lanes) {
-#if defined(__GNUC__)
-    for (int c = 0; c < lanes; c += 4) {
-        Four one, other;
-        widen(&one, row + c);
-        memcpy(&other, sum + c, sizeof other);
-        other -= one;
-        memcpy(sum + c, &other, sizeof other);
-    }
-#else
-    for (int c = 0; c < lanes; c++) sum[c] -= (double)row[c];
-#endif
-}
+INLINE void add_row(double *sum, const float *row, int lanes) { add_times(sum, row, lanes, 1.0); }
 
 INLINE void add_sums(double *sum, const double *other, int lanes) {
     for (int c = 0; c < lanes; c++) sum[c] += other[c];
@@ -901,7 +886,7 @@ INLINE size_t collapse(const Kernel *k, Worker *w, size_t n, size_t spans, doubl
     for (size_t s = 0; s < spans; s++) {
         const Span span = w->spans[s];
         while (done < span.first) w->unit_hash[units++] = w->hash[done++];
-        for (; done < span.first + span.count; done++) take_row(sum, own_row(w, w->row[done]), k->lanes);
+        for (; done < span.first + span.count; done++) add_times(sum, own_row(w, w->row[done]), k->lanes, -1.0);
         w->unit_hash[units++] = k->group_hash[span.group];
         add_row(sum, own_row(w, span.group), k->lanes);
         *groups |= 1ull << span.group;

@@ -196,7 +196,7 @@ def split_labels(
     known = schema_of(existing(folder, "a labels folder"), schema)
     given = _shares(shares)
     before = drawn(folder, [split for split, _ in given])
-    gold = build_gold(folder, known, seed=seed, shares=given, afresh=afresh)
+    gold = build_gold(folder, known, seed=seed, shares=given, kept={} if afresh else before)
     paths = write_gold(gold, folder, known)
     Screen(sys.stdout).table(_gold_table(gold, known))
     now = {row.article: split for split, rows in gold.items() for row in rows}

@@ -98,14 +98,17 @@ def check(folder: PathLike, schema: Schema) -> list[Problem]:
 
 
 def build_gold(
-    folder: PathLike, schema: Schema, *, seed: int, shares: Shares = DEFAULT_SHARES, afresh: bool = False
+    folder: PathLike,
+    schema: Schema,
+    *,
+    seed: int,
+    shares: Shares = DEFAULT_SHARES,
+    kept: Mapping[str, str] | None = None,
 ) -> dict[str, list[LabelledSentence]]:
     """Split -> gold rows, sorted by article and sentence; the same folder and seed give the same rows.
 
-    An article that the folder's gold has in one of the splits stays there.
-
     Args:
-        afresh: draw all splits anew.
+        kept: article -> split of those that are not to be moved; None: as the folder's gold has them.
 
     Raises:
         LabelError: the first of `check`'s problems, and how many there are.
@@ -117,7 +120,8 @@ def build_gold(
         raise LabelError(first.message + more, file=first.file, line=first.line)
     labels = {annotation.id: annotation for annotation in found.merged.annotations}
     rows = [_gold(sentence, labels[name]) for name, sentence in found.sentences.items()]
-    kept = {} if afresh else drawn(folder, [split for split, _ in shares])
+    if kept is None:
+        kept = drawn(folder, [split for split, _ in shares])
     split_of = assign_splits(rows, seed=seed, shares=shares, kept=kept)
     return {split: [row for row in rows if split_of[row.article] == split] for split, _ in shares}
 

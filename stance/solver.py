@@ -220,6 +220,8 @@ class _Newton:
             curved = self._curved(p, moving) + direction * self._decay
             bend = self._dots(moving, curved)
             active = active & (bend > 0)
+            if not active.any():
+                break
             length = self._each(np.where(active, square / np.where(bend > 0, bend, 1), 0))
             step += length * direction
             moved += length * moving
@@ -257,8 +259,8 @@ class _Newton:
         return new
 
     def _kernel(self, rows: Floats, heads: Mask) -> Floats:
-        """X X' times rows, the constant feature included, and zero for other heads. A head's columns of more than one
-        sum to zero, and so do their images: its last need not be worked out."""
+        """X X' times rows, of scaled features and the constant one, and zero for other heads. A head's columns of more
+        than one sum to zero, and so do their images: its last need not be worked out."""
         wanted = np.repeat(heads, self._columns) & self._needed
         width = int(wanted.sum())
         room = _ROOM.get(width, width)

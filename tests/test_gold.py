@@ -269,6 +269,6 @@ def test_gold_keeps_the_splits_it_has_unless_asked_for_new_ones(folder: Path) ->
     first = build_gold(folder, SCHEMA, seed=0, shares=SHARES)
     write_gold(first, folder, SCHEMA)
     assert build_gold(folder, SCHEMA, seed=1, shares=SHARES) == first
-    seeds = [build_gold(folder, SCHEMA, seed=seed, shares=SHARES, afresh=True) for seed in range(4)]
+    seeds = [build_gold(folder, SCHEMA, seed=seed, shares=SHARES, kept={}) for seed in range(4)]
     assert seeds[0] == first
     assert any(gold != first for gold in seeds)

@@ -131,6 +131,18 @@ def test_weights_that_do_not_fit_the_schema_are_refused(folder: Path) -> None:
         stance.load(folder)
 
 
+def test_weights_of_another_width_are_refused(folder: Path) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = load((folder / "weights.safetensors").read_bytes())
+    tensors["word.weights"] = np.ascontiguousarray(tensors["word.weights"].T)
+    data = save(tensors)
+    (folder / "weights.safetensors").write_bytes(data)
+    edit(folder, weights_sha256=sha256(data))
+    with pytest.raises(ModelError, match=r"word: expected 8 weights a row, got shape \[8, "):
+        stance.load(folder)
+
+
 def test_a_weight_that_is_not_a_number_is_refused(folder: Path) -> None:
     from safetensors.numpy import load, save
 

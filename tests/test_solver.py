@@ -95,6 +95,14 @@ def test_a_start_from_a_like_problem_ends_at_the_same_solution(
         assert np.abs(_scores(design, cold) - _scores(design, warm)).max() < 0.001
 
 
+def test_a_direction_without_curvature_ends_the_search(
+    design: Design, labels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver._Newton, "_curved", lambda self, p, moving: -1e6 * moving)
+    (found,) = solve(design, [Problem(labels, np.ones(120, dtype=bool), 3, 1.0)])
+    assert not found.coefficients.any()
+
+
 def test_rows_that_do_not_count_change_nothing(design: Design, labels: np.ndarray) -> None:
     counted = np.arange(120) < 80
     other = np.where(counted, labels, (labels + 1) % 3)

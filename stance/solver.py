@@ -2,9 +2,11 @@
 
 A sentence's character n-grams are its words' n-grams: the matrix of n-gram counts is (sentences x words) times (words
 x n-grams), and the two factors together hold a fifth of the product's numbers. No solver of scikit-learn takes a
-product, so this one is our own: Newton's method, each step by conjugate gradients (Nocedal and Wright, "Numerical
-Optimization", 2006, algorithm 7.1), all heads side by side so that the matrices are read once for all of them. The
-coefficients are combinations of the rows of X, w = X'a, and all steps are taken on a, which is far shorter than w.
+product, so this one is our own: L-BFGS (Liu and Nocedal, 1989, "On the limited memory BFGS method for large scale
+optimization"; Nocedal and Wright, "Numerical Optimization", 2006, algorithm 7.4), a search for each head, all of them
+side by side so that the matrices are read once for all. The coefficients are combinations of the rows of X, w = X'a,
+and all steps are taken on a, which is far shorter than w. The two loops of L-BFGS need inner products alone, and those
+of a new vector with the kept ones are one product (Chen et al., 2014, "Large-scale L-BFGS using MapReduce").
 
 It minimises what scikit-learn's `LogisticRegression` does, sum of log losses + |w|^2 / (2 C), but for two things. Each
 feature is scaled by how much it tells of the head's classes (`naive_bayes_scales`), so that what tells more is held to
@@ -14,16 +16,17 @@ feature of value `CONSTANT`, and so is held to zero a little, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stance.compiled import multiply
-from stance.linear import Floats, Ints, sigmoid, softmax
+from stance.linear import Floats, Ints
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -33,9 +36,17 @@ SMOOTHING = 3.0
 """Sentences with a feature that are added to those counted, divided among the classes."""
 TOLERANCE = 0.0003
 """Stop where a head's gradient is this much smaller than at the start."""
-STEPS, INNER_STEPS = 30, 40
+STEPS = 500
+"""At most so many for one strength."""
+MEMORY = 20
+"""Steps that the curvature is estimated from."""
+FLAT = (-0.3, 0.1)
+"""A step ends where the slope along its direction, over its steepness at the start, lies between these."""
+TRIES = 30
+"""Step lengths tried for one step, at most."""
 _ROOM = {3: 4, 5: 8, 6: 8, 7: 8}  # columns -> columns that are multiplied faster, the last ones zero
 Mask = NDArray[np.bool_]
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Problem:
-    """One head to fit: class numbers of all rows, which rows count, and the inverse strength of regularisation ``C``.
+    """One head to fit: class numbers of all rows, and which rows count.
 
     Two classes make one column, the log-odds of class 1 over class 0, unless ``columns`` asks for one a class.
     """
@@ -77,30 +88,34 @@ class Problem:
     labels: Ints
     rows: Mask
     columns: int
-    strength: float
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What one head's fit found.
-
-    Attributes:
-        coefficients: (features, columns).
-        intercepts: (columns,).
-        rows: (columns, sentences), the coefficients of the scaled features as combinations of the rows of X: where a
-            like problem may start.
-    """
+    """What one head's fit found: coefficients (features, columns) and intercepts (columns,)."""
 
     coefficients: Floats
     intercepts: Floats
-    rows: Floats
 
 
-def solve(design: Design, problems: Sequence[Problem], start: Sequence[Floats] | None = None) -> list[Solution]:
-    """The solution of each problem, sought from zero or from the ``rows`` of like problems' solutions."""
-    newton = _Newton(design, problems)
-    newton.run(None if start is None else np.vstack(start))
-    return newton.found()
+def solve(design: Design, problems: Sequence[Problem], path: Sequence[Sequence[float]]) -> Iterator[list[Solution]]:
+    """The solution of each problem at its inverse strength of regularisation ``C``, for each step of a path.
+
+    A step of the path is a strength for each problem; the first is solved from zero, and each other from where the one
+    before it ended.
+    """
+    products = _Products(design, problems)
+    searches = [_Search(problem) for problem in problems]
+    for strengths in path:
+        runs = [search.run(strength) for search, strength in zip(searches, strengths, strict=True)]
+        asked = {i: next(run) for i, run in enumerate(runs)}
+        while asked:
+            images = dict(zip(asked, products.of(list(asked), list(asked.values())), strict=True))
+            asked = {}
+            for i, image in images.items():
+                with suppress(StopIteration):
+                    asked[i] = runs[i].send(image)
+        yield products.solutions([search.rows for search in searches])
 
 
 def naive_bayes_scales(design: Design, problem: Problem) -> Floats:
@@ -132,182 +147,184 @@ def _ones(matrix: csr_matrix) -> csr_matrix:
     return found
 
 
-class _Newton:
-    """State of one run: arrays of (k columns of all heads, n sentences), and of one number a head."""
+class _Products:
+    """X X' of scaled features and the constant one, for any of the heads' columns."""
 
     def __init__(self, design: Design, problems: Sequence[Problem]) -> None:
         self._design = design
-        single = np.float32
-        self._direct, self._spelled, self._grams = (
-            m.astype(single) for m in (design.direct, design.spelled, design.grams)
-        )
-        self._direct_t, self._spelled_t, self._grams_t = (
-            m.T.tocsr() for m in (self._direct, self._spelled, self._grams)
-        )
-        self._problems = problems
-        scales = np.stack([naive_bayes_scales(design, problem) for problem in problems], axis=1)
-        columns = [problem.columns for problem in problems]
-        edges = np.cumsum([0, *columns])
-        self._parts = [slice(start, stop) for start, stop in pairwise(edges)]
-        self._starts = edges[:-1]
-        self._columns = np.array(columns)
-        # Of each column: the products below are of scaled features twice, once on the way to them and once back.
-        self._squares = np.repeat(scales**2, columns, axis=1)
-        self._squares32 = np.split(self._squares.astype(single), [design.direct.shape[1]])
-        self._now = np.zeros(edges[-1], dtype=bool)
-        self._squares_now: list[NDArray[np.float32]] = []
-        self._needed = np.ones(edges[-1], dtype=bool)
-        self._needed[[part.stop - 1 for part in self._parts if part.stop - part.start > 1]] = False
-        n = design.direct.shape[0]
-        self._counted = np.vstack([np.repeat(p.rows[None, :], p.columns, axis=0) for p in problems]).astype(float)
-        self._truth = np.vstack([np.eye(max(p.columns, 2))[-p.columns :, p.labels] for p in problems])
-        self._decay = self._each(np.array([1 / problem.strength for problem in problems]))
-        self._a = np.zeros((edges[-1], n))
-        self._scores = np.zeros((edges[-1], n))
+        self._matrices = [m.astype(np.float32) for m in (design.direct, design.spelled, design.grams)]
+        self._transposed = [m.T.tocsr() for m in self._matrices]
+        # The products are of scaled features twice, once on the way to them and once back.
+        self._squares = [naive_bayes_scales(design, problem) ** 2 for problem in problems]
+        self._columns = [problem.columns for problem in problems]
+        self._now: list[int] = []
+        self._squares_now: list[Singles] = []
 
-    def run(self, start: Floats | None) -> None:
-        """Newton steps until every head's gradient is small, measured by what it is at zero."""
-        first: Floats | None = None
-        live = everyone = np.ones(len(self._problems), dtype=bool)
-        if start is not None:
-            gradient = self._gradient(self._probabilities(self._scores))
-            first = self._size(gradient, self._kernel(gradient, everyone))
-            self._a = start * self._counted
-            self._scores = self._kernel(self._a, everyone)
-        value = self._value(self._scores, self._dots(self._a, self._scores))
-        for _ in range(STEPS):
-            p = self._probabilities(self._scores)
-            gradient = self._gradient(p)
-            image = self._kernel(gradient, live)
-            size = self._size(gradient, image)
-            first = size if first is None else first
-            live = size > TOLERANCE * np.maximum(first, 1e-12)
-            if not live.any():
-                return
-            relative = size / np.maximum(first, 1e-12)
-            step, moved = self._direction(p, gradient, image, live, np.minimum(0.25, np.sqrt(relative)))
-            value = self._search(step, moved, self._dots(gradient, moved), value, live)
-
-    def found(self) -> list[Solution]:
-        """The solutions, in double precision."""
-        design = self._design
-        a = self._a.T
-        coefficients = self._squares * np.vstack([design.direct.T @ a, design.grams.T @ (design.spelled.T @ a)])
-        intercepts = CONSTANT**2 * a.sum(axis=0)
-        return [Solution(coefficients[:, part], intercepts[part], self._a[part]) for part in self._parts]
-
-    def _gradient(self, p: Floats) -> Floats:
-        """Coefficients of rows, like a: X'g is the gradient with respect to w."""
-        found: Floats = self._counted * (p - self._truth) + self._a * self._decay
-        return found
-
-    def _size(self, gradient: Floats, image: Floats) -> Floats:
-        """Each head's norm of the gradient with respect to w."""
-        found: Floats = np.sqrt(np.maximum(self._dots(gradient, image), 0))
-        return found
-
-    def _direction(
-        self, p: Floats, gradient: Floats, image: Floats, live: Mask, forcing: Floats
-    ) -> tuple[Floats, Floats]:
-        """Conjugate gradients on the Newton system of every head that is live: the step, and X X' times it."""
-        residual, image = -gradient * self._each(live), -image * self._each(live)
-        direction, moving = residual.copy(), image.copy()
-        step, moved = np.zeros_like(residual), np.zeros_like(residual)
-        square = self._dots(residual, image)
-        enough = forcing**2 * square
-        active = live.copy()
-        for _ in range(INNER_STEPS):
-            curved = self._curved(p, moving) + direction * self._decay
-            bend = self._dots(moving, curved)
-            active = active & (bend > 0)
-            if not active.any():
-                break
-            length = self._each(np.where(active, square / np.where(bend > 0, bend, 1), 0))
-            step += length * direction
-            moved += length * moving
-            residual -= length * curved
-            image = self._kernel(residual, active)
-            new = self._dots(residual, image)
-            active = active & (new > enough)
-            if not active.any():
-                break
-            keep = self._each(np.where(active, new / np.where(square > 0, square, 1), 0))
-            direction = residual + keep * direction
-            moving = image + keep * moving
-            square = new
-        return step, moved
-
-    def _search(self, step: Floats, moved: Floats, slope: Floats, value: Floats, live: Mask) -> Floats:
-        """Halve each head's step until it gains what its slope promises; take it."""
-        own, cross, square = (
-            self._dots(self._a, self._scores),
-            self._dots(step, self._scores),
-            self._dots(step, moved),
-        )
-        length = live.astype(float)
-        for _ in range(20):
-            new = self._value(self._scores + self._each(length) * moved, own + 2 * length * cross + length**2 * square)
-            short = new > value + 1e-4 * length * slope
-            if not short.any():
-                break
-            length = np.where(short, length / 2, length)
-        else:
-            length = np.where(short, 0, length)
-            new = np.where(short, value, new)
-        self._a += self._each(length) * step
-        self._scores += self._each(length) * moved
-        return new
-
-    def _kernel(self, rows: Floats, heads: Mask) -> Floats:
-        """X X' times rows, of scaled features and the constant one, and zero for other heads. A head's columns of more
-        than one sum to zero, and so do their images: its last need not be worked out."""
-        wanted = np.repeat(heads, self._columns) & self._needed
-        width = int(wanted.sum())
+    def of(self, heads: Sequence[int], rows: Sequence[Singles]) -> list[Singles]:
+        """X X' times each head's rows, arrays of (columns, sentences)."""
+        # A head's columns of more than one sum to zero, and so do their images: its last need not be worked out.
+        needed = [given[:-1] if len(given) > 1 else given for given in rows]
+        width = sum(map(len, needed))
         room = _ROOM.get(width, width)
-        if (self._now != wanted).any():  # mostly the same columns again
-            self._now = wanted
-            self._squares_now = [np.pad(part[:, wanted], ((0, 0), (0, room - width))) for part in self._squares32]
+        if list(heads) != self._now:  # mostly the same again
+            self._now = list(heads)
+            squares = np.zeros((self._design.width, room), dtype=np.float32)
+            columns = [np.repeat(self._squares[i][:, None], len(n), axis=1) for i, n in zip(heads, needed, strict=True)]
+            squares[:, :width] = np.hstack(columns)
+            self._squares_now = np.split(squares, [self._design.direct.shape[1]])
+        given = np.zeros((rows[0].shape[1], room), dtype=np.float32)
+        given[:, :width] = np.vstack(needed).T
+        (direct, spelled, grams), (direct_t, spelled_t, grams_t) = self._matrices, self._transposed
         of_direct, of_grams = self._squares_now
-        given = np.zeros((rows.shape[1], room), dtype=np.float32)
-        given[:, :width] = rows[wanted].T
-        direct = multiply(self._direct, multiply(self._direct_t, given) * of_direct)
-        grams = multiply(self._grams, multiply(self._grams_t, multiply(self._spelled_t, given)) * of_grams)
-        image = direct + multiply(self._spelled, grams)
-        found = np.zeros_like(rows)
-        found[wanted] = image[:, :width].T + CONSTANT**2 * rows[wanted].sum(axis=1, keepdims=True)
-        for part in self._parts:
-            if part.stop - part.start > 1:
-                found[part.stop - 1] = -found[part.start : part.stop - 1].sum(axis=0)
+        image = multiply(direct, multiply(direct_t, given) * of_direct)
+        image += multiply(spelled, multiply(grams, multiply(grams_t, multiply(spelled_t, given)) * of_grams))
+        image += np.float32(CONSTANT**2) * given.sum(axis=0)
+        parts = np.split(image.T[:width], np.cumsum([len(part) for part in needed])[:-1])
+        return [
+            np.vstack([part, -part.sum(axis=0)]) if self._columns[i] > 1 else np.ascontiguousarray(part)
+            for i, part in zip(heads, parts, strict=True)
+        ]
+
+    def solutions(self, rows: Sequence[Singles]) -> list[Solution]:
+        """X' times each head's rows, in double precision."""
+        design = self._design
+        a = np.vstack(rows).T.astype(float)
+        coefficients = np.vstack([design.direct.T @ a, design.grams.T @ (design.spelled.T @ a)])
+        intercepts = CONSTANT**2 * a.sum(axis=0)
+        edges = np.cumsum([0, *self._columns])
+        parts = [slice(start, stop) for start, stop in pairwise(edges)]
+        return [
+            Solution(square[:, None] * coefficients[:, part], intercepts[part])
+            for square, part in zip(self._squares, parts, strict=True)
+        ]
+
+
+class _Search:
+    """One head's search. A vector is an array of (columns, sentences), coefficients of rows; its image is X X' times
+    it, and its inner product with another, as coefficients of features, is that with the other's image."""
+
+    def __init__(self, problem: Problem) -> None:
+        shape = (problem.columns, len(problem.labels))
+        self.rows = np.zeros(shape, dtype=np.float32)
+        self._scores = np.zeros(shape, dtype=np.float32)
+        self._counted = problem.rows.astype(np.float32)
+        self._truth = np.eye(max(problem.columns, 2), dtype=np.float32)[-problem.columns :, problem.labels]
+        self._first = 0.0  # the gradient's norm at zero
+
+    def run(self, strength: float) -> Generator[Singles, Singles, None]:
+        """Go on to the minimum at a strength. Yields the gradient, and is sent its image, until it is small."""
+        decay = np.float32(1 / strength)
+        memory = _Memory(self.rows.size)
+        gradient = self._gradient(self.rows, self._scores, decay)
+        image = yield gradient
+        self._first = self._first or _norm(gradient, image)
+        for _ in range(STEPS):
+            if _norm(gradient, image) <= TOLERANCE * self._first:
+                return
+            direction, moved = memory.direction(gradient, image)
+            steepness = -_dot(gradient, moved)
+            if not steepness > 0:  # no way down in single precision
+                return
+            length, lower, upper = 1.0, (0.0, -steepness), (np.inf, np.inf)
+            for _ in range(TRIES):
+                rows = self.rows + np.float32(length) * direction
+                scores = self._scores + np.float32(length) * moved
+                new = self._gradient(rows, scores, decay)
+                slope = _dot(new, moved)
+                if FLAT[0] <= slope / steepness <= FLAT[1]:
+                    break
+                lower, upper = ((length, slope), upper) if slope < 0 else (lower, (length, slope))
+                length = _between(lower, upper) if upper[0] < np.inf else 4 * length
+            self.rows, self._scores = rows, scores
+            new_image = yield new
+            memory.keep(length, direction, moved, new - gradient, new_image - image, new_image)
+            gradient, image = new, new_image
+
+    def _gradient(self, rows: Singles, scores: Singles, decay: np.float32) -> Singles:
+        """Of the objective: coefficients of rows, like its argument."""
+        found: Singles
+        if len(scores) == 1:
+            found = np.reciprocal(1 + np.exp(-np.maximum(scores, np.float32(-80))))
+        else:
+            found = np.exp(scores - scores.max(axis=0))
+            found /= found.sum(axis=0)
+        found -= self._truth
+        found *= self._counted
+        found += decay * rows
         return found
 
-    def _probabilities(self, scores: Floats) -> Floats:
-        return np.vstack([sigmoid(scores[s]) if s.stop - s.start == 1 else softmax(scores[s].T).T for s in self._parts])
 
-    def _curved(self, p: Floats, moving: Floats) -> Floats:
-        """The losses' second derivative times a direction in the scores."""
-        weighed = p * moving
-        for part in self._parts:
-            weighed[part] -= p[part] * weighed[part].sum(axis=0)
-        weighed *= self._counted
-        return weighed
+class _Memory:
+    """The latest steps of a search and the changes of the gradient that they brought, their images, and all their
+    inner products, which give the next direction."""
 
-    def _value(self, scores: Floats, squares: Floats) -> Floats:
-        """Each head's objective; ``squares`` is |w|^2."""
-        losses = []
-        for problem, part in zip(self._problems, self._parts, strict=True):
-            own = scores[part]
-            highest = np.maximum(own.max(axis=0), 0 if problem.columns == 1 else -np.inf)
-            total = np.exp(own - highest).sum(axis=0) + (np.exp(-highest) if problem.columns == 1 else 0)
-            loss = highest + np.log(total) - (self._truth[part] * own).sum(axis=0)
-            losses.append(loss[problem.rows].sum())
-        value: Floats = np.array(losses) + squares / (2 * np.array([problem.strength for problem in self._problems]))
-        return value
+    def __init__(self, size: int) -> None:
+        self._count = 0
+        # Steps, and MEMORY rows below each the change that it brought.
+        self._vectors = np.zeros((2 * MEMORY, size), dtype=np.float32)
+        self._images = np.zeros((2 * MEMORY, size), dtype=np.float32)
+        self._products = np.zeros((2 * MEMORY, 2 * MEMORY))
+        self._slopes = np.zeros(2 * MEMORY)  # products with the gradient
+        self._along = np.zeros(2 * MEMORY)  # and with the direction
 
-    def _dots(self, one: Floats, other: Floats) -> Floats:
-        """Each head's sum of products."""
-        found: Floats = np.add.reduceat(np.einsum("ij,ij->i", one, other), self._starts)
-        return found
+    def direction(self, gradient: Singles, image: Singles) -> tuple[Singles, Singles]:
+        """L-BFGS's direction of descent, and its image."""
+        products, slopes = self._products, self._slopes
+        latest = [(self._count - 1 - i) % MEMORY for i in range(min(self._count, MEMORY))]
+        # The direction is a combination of the kept vectors, by these weights, and of the gradient.
+        weights, own = np.zeros(2 * MEMORY), -1.0
+        shares = []
+        for step in latest:
+            change = MEMORY + step
+            share = (products[step] @ weights + own * slopes[step]) / products[step, change]
+            weights[change] -= share
+            shares.append(share)
+        if latest:
+            step, change = latest[0], MEMORY + latest[0]
+            scale = products[step, change] / products[change, change]
+            weights, own = weights * scale, own * scale
+        for step, share in zip(reversed(latest), reversed(shares), strict=True):
+            change = MEMORY + step
+            weights[step] += share - (products[change] @ weights + own * slopes[change]) / products[step, change]
+        self._along = products @ weights + own * slopes  # products with the direction
+        mixed, part = weights.astype(np.float32), np.float32(own)
+        shape = gradient.shape
+        return (
+            (mixed @ self._vectors).reshape(shape) + part * gradient,
+            (mixed @ self._images).reshape(shape) + part * image,
+        )
 
-    def _each(self, values: Any) -> Any:
-        """A value a head, for each of its columns."""
-        return np.repeat(values, self._columns)[:, None]
+    def keep(
+        self, length: float, direction: Singles, moved: Singles, change: Singles, changed: Singles, image: Singles
+    ) -> None:
+        """Keep a step of some length along the direction, the change of the gradient it brought, and the images of
+        both; the last argument is the new gradient's image."""
+        first, second = self._count % MEMORY, MEMORY + self._count % MEMORY
+        self._count += 1
+        before = self._slopes
+        for place, vector, its_image in (
+            (first, np.float32(length) * direction, np.float32(length) * moved),
+            (second, change, changed),
+        ):
+            self._vectors[place], self._images[place] = vector.ravel(), its_image.ravel()
+        self._slopes = (self._vectors @ image.ravel()).astype(float)
+        products = self._products
+        products[first] = products[:, first] = length * self._along
+        products[second] = products[:, second] = self._slopes - before
+        products[first, first] = length**2 * _dot(direction, moved)
+        products[second, second] = _dot(change, changed)
+        products[first, second] = products[second, first] = length * _dot(change, moved)
+
+
+def _between(lower: tuple[float, float], upper: tuple[float, float]) -> float:
+    """The length between two, each with its slope, at which a straight line would be zero, or not far from it."""
+    share = lower[1] / (lower[1] - upper[1])
+    return lower[0] + (upper[0] - lower[0]) * min(max(share, 0.05), 0.95)
+
+
+def _dot(one: Singles, other: Singles) -> float:
+    return float(one.ravel() @ other.ravel())
+
+
+def _norm(vector: Singles, image: Singles) -> float:
+    return float(np.sqrt(max(_dot(vector, image), 0.0)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import importlib.util
 import os
 import platform
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -160,6 +160,10 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
             "every sentence is an article of its own: name their articles in a column 'article', or sentences of "
             "one article will judge each other"
         )
+    from joblib import delayed
+
+    # Worker processes need a second to start: they do so while features are counted.
+    starting = _workers(options, return_as="generator")(delayed(_ready)() for _ in range(options.jobs))
     progress(f"features of {len(rows):,} sentence{'s' * (len(rows) != 1)}")
     analyses = [featurizer.analyse(row.text) for row in rows]
     blocks, design = _features(analyses, featurizer, options)
@@ -170,6 +174,7 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
             progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
     folds = grouped_folds(rows, k=options.folds, seed=options.seed)
     progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
+    collections.deque(starting, maxlen=0)
     fitted = _fit_heads(design, heads, folds, options)
     return Model(
         schema=schema,
@@ -215,7 +220,7 @@ def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
     """How often each key occurs in each row, and the keys in order of first appearance."""
     from scipy.sparse import csr_matrix
 
-    index: dict[str, int] = defaultdict(count().__next__)
+    index: dict[str, int] = collections.defaultdict(count().__next__)
     places = [index[key] for row in rows for key in row]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     matrix = csr_matrix((np.ones(len(places)), np.array(places, dtype=np.int32), starts), shape=(len(rows), len(index)))
@@ -263,53 +268,66 @@ def _rate_weights(output: Output, classes: tuple[str, ...], rest: str, counts: I
     return np.where(np.isnan(rates) | (counts == 0), 1.0, rates / np.where(counts == 0, 1.0, share))
 
 
-def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], options: Options) -> list[FittedHead]:
-    """Choose strengths on the first folds, calibrate and set thresholds out of fold, fit on all rows."""
-    from joblib import Parallel, delayed
+def _workers(options: Options, **how: Any) -> Any:
+    from joblib import Parallel
 
     # Arrays are sent, not mapped from files: joblib's tracker of such files can complain on standard error.
-    parallel = Parallel(n_jobs=options.jobs, max_nbytes=None)
+    return Parallel(n_jobs=options.jobs, max_nbytes=None, **how)
+
+
+def _ready() -> None:
+    """Done by a process that has started and imported this module."""
+
+
+def _fit_heads(design: Design, heads: Sequence[Head], folds: Sequence[Ints], options: Options) -> list[FittedHead]:
+    """Choose strengths on the first folds, calibrate and set thresholds out of fold, fit on all rows."""
+    from joblib import delayed
+
+    parallel = _workers(options)
     everything = np.ones(design.direct.shape[0], dtype=bool)
     held = [_mask(fold, len(everything)) for fold in folds]
     trial, later = held[:TRIAL_FOLDS], held[TRIAL_FOLDS:]
-    tried = parallel(delayed(_held_out_path)(design, heads, mask, options.strengths) for mask in trial)
+    path = [[strength] * len(heads) for strength in sorted(set(options.strengths))]
+    tried = parallel(delayed(_held_out)(design, heads, mask, path) for mask in trial)
     losses = [
-        _losses(head, [(mask, {c: parts[c][i] for c in parts}) for mask, parts in zip(trial, tried, strict=True)])
+        {step[0]: _loss(head, trial, [fold[k][i] for fold in tried]) for k, step in enumerate(path)}
         for i, head in enumerate(heads)
     ]
     strengths = [min(found, key=lambda c: found[c]) for found in losses]
     *rest, final = parallel(
         [
-            *(delayed(_held_out)(design, heads, mask, strengths) for mask in later),
-            delayed(_final)(design, heads, everything, strengths),
+            *(delayed(_held_out)(design, heads, mask, [strengths]) for mask in later),
+            delayed(_final)(design, heads, everything, [strengths]),
         ]
     )
-    known = [[parts[c][i] for i, c in enumerate(strengths)] for parts in tried]
+    places = [path.index([strength] * len(heads)) for strength in strengths]
     whole = [
-        _joined(head, [(mask, part[i]) for mask, part in zip(held, [*known, *rest], strict=True)])
+        _joined(head, held, [*(fold[places[i]][i] for fold in tried), *(fold[0][i] for fold in rest)])
         for i, head in enumerate(heads)
     ]
     return [_calibrated(head, final[i], whole[i], strengths[i], losses[i]) for i, head in enumerate(heads)]
 
 
-def _joined(head: Head, parts: Sequence[tuple[Mask, Floats]]) -> Floats:
-    """A head's scores of its rows in the folds, put together."""
-    whole = np.zeros((len(parts[0][0]), len(head.truth.classes)))
-    for mask, scores in parts:
+def _joined(head: Head, masks: Sequence[Mask], parts: Sequence[Floats]) -> Floats:
+    """A head's scores of its rows in some folds, put together."""
+    whole = np.zeros((len(masks[0]), len(head.truth.classes)))
+    for mask, scores in zip(masks, parts, strict=True):
         whole[mask] = scores
-    inside = np.any([mask for mask, _ in parts], axis=0)[head.rows]
-    found: Floats = whole[head.rows[inside]]
+    found: Floats = whole[head.rows[_inside(head, masks)]]
     return found
 
 
-def _losses(head: Head, parts: Sequence[tuple[Mask, dict[float, Floats]]]) -> dict[float, float]:
-    """Strength -> log loss, once calibrated, on the rows of the trial folds."""
-    inside = np.any([mask for mask, _ in parts], axis=0)[head.rows]
+def _loss(head: Head, masks: Sequence[Mask], parts: Sequence[Floats]) -> float:
+    """The log loss, once calibrated, of a head's scores in some folds."""
+    inside = _inside(head, masks)
     truth = Truth(head.truth.classes, head.truth.labels[inside], head.truth.weights[inside])
-    found = {}
-    for c in parts[0][1]:
-        own = _joined(head, [(mask, scores[c]) for mask, scores in parts])
-        found[c] = log_loss(own, truth, *calibrate(own, truth))
+    scores = _joined(head, masks, parts)
+    return log_loss(scores, truth, *calibrate(scores, truth))
+
+
+def _inside(head: Head, masks: Sequence[Mask]) -> Mask:
+    """Which of a head's rows lie in some folds."""
+    found: Mask = np.any(masks, axis=0)[head.rows]
     return found
 
 
@@ -320,20 +338,16 @@ def _mask(rows: Ints, length: int) -> Mask:
 
 
 def _solved(
-    design: Design,
-    heads: Sequence[Head],
-    rows: Mask,
-    strengths: Sequence[float],
-    start: Sequence[Solution] | None = None,
-) -> list[Solution]:
-    """Each head fitted on some rows."""
+    design: Design, heads: Sequence[Head], rows: Mask, path: Sequence[Sequence[float]]
+) -> Iterator[list[Solution]]:
+    """Each head fitted on some rows, at each step of a path of strengths."""
     problems = []
-    for head, strength in zip(heads, strengths, strict=True):
+    for head in heads:
         labels = np.zeros(len(rows), dtype=np.int64)
         labels[head.rows] = head.truth.labels
         columns = 1 if head.is_topic else len(head.truth.classes)
-        problems.append(Problem(labels[rows], _mask(head.rows, len(rows))[rows], columns, strength))
-    return solve(design[rows], problems, None if start is None else [solution.rows for solution in start])
+        problems.append(Problem(labels[rows], _mask(head.rows, len(rows))[rows], columns))
+    return solve(design[rows], problems, path)
 
 
 def _scores(design: Design, heads: Sequence[Head], solutions: Sequence[Solution]) -> list[Floats]:
@@ -346,35 +360,20 @@ def _scores(design: Design, heads: Sequence[Head], solutions: Sequence[Solution]
     return found
 
 
-def _held_out(design: Design, heads: Sequence[Head], held: Mask, strengths: Sequence[float]) -> list[Floats]:
-    """Each head's scores of the rows held out, fitted on the others."""
-    return _scores(design[held], heads, _solved(design, heads, ~held, strengths))
+def _held_out(design: Design, heads: Sequence[Head], held: Mask, path: Sequence[Sequence[float]]) -> list[list[Floats]]:
+    """Each head's scores of the rows held out, fitted on the others, at each step of a path of strengths."""
+    own = design[held]
+    return [_scores(own, heads, solutions) for solutions in _solved(design, heads, ~held, path)]
 
 
-def _held_out_path(
-    design: Design, heads: Sequence[Head], held: Mask, strengths: Sequence[float]
-) -> dict[float, list[Floats]]:
-    """The same at each strength for all heads; each fit starts where the last one ended."""
-    found: dict[float, list[Floats]] = {}
-    solutions = None
-    for strength in sorted(set(strengths)):
-        solutions = _solved(design, heads, ~held, [strength] * len(heads), solutions)
-        found[strength] = _scores(design[held], heads, solutions)
-    return found
+def _final(design: Design, heads: Sequence[Head], rows: Mask, path: Sequence[Sequence[float]]) -> list[Solution]:
+    """Each head's solution at the end of a path."""
+    *_, last = _solved(design, heads, rows, path)
+    return last
 
 
-def _final(
-    design: Design, heads: Sequence[Head], rows: Mask, strengths: Sequence[float]
-) -> list[tuple[Floats, Floats]]:
-    """Each head's coefficients and intercepts, without what was needed to find them."""
-    return [(found.coefficients, found.intercepts) for found in _solved(design, heads, rows, strengths)]
-
-
-def _calibrated(
-    head: Head, raw: tuple[Floats, Floats], scores: Floats, strength: float, losses: dict[float, float]
-) -> FittedHead:
+def _calibrated(head: Head, raw: Solution, scores: Floats, strength: float, losses: dict[float, float]) -> FittedHead:
     """The raw coefficients and intercepts calibrated, and decisions set, by the scores out of fold."""
-    coefficients, intercepts = raw
     truth = head.truth
     scale, shift = calibrate(scores, truth)
     probabilities = softmax(scores * scale + shift)
@@ -389,7 +388,7 @@ def _calibrated(
         "f1": _held_out_f1(probabilities, head, decisions),
     }
     shift = shift[1:] if head.is_topic else shift
-    return FittedHead(coefficients * scale, intercepts * scale + shift, decisions, record)
+    return FittedHead(raw.coefficients * scale, raw.intercepts * scale + shift, decisions, record)
 
 
 def _held_out_f1(probabilities: Floats, head: Head, decisions: dict[str, Decision]) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import stance
+from benchmarks import rates
 from benchmarks.domain import LABELS, Sets, test_sets
 from benchmarks.record import Record
 from stance.agreement import Agreement, agreement, agreement_by
@@ -37,6 +38,7 @@ def run(*, articles: Path | None, real: Path | None, seed: int = 0) -> Record:
     results = {
         "counts": _counts(splits, rows, schema),
         **_agreements(schema),
+        "rates": rates.readings(seed),
         "learning curve": _learning_curve(splits["train"], sets, schema, seed),
         "register held out": _registers_held_out([*splits["train"], *splits["dev"]], schema),
     }
@@ -184,6 +186,7 @@ def table(record: Record) -> str:
         cells = [f"{value:.3f}" for name in sets for value in point[name].values()]
         lines.append(f"| {point['share']:.0%} | {point['sentences']:,} | {' | '.join(cells)} |")
     years = counts["years"]
+    lines += ["", "### How often published news takes sides", "", *rates.table(found["rates"])]
     lines += ["", "Articles by year: " + ", ".join(f"{year} {n}" for year, n in years.items()) + "."]
     return "\n".join(lines)
 

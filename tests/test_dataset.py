@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import rates
 from stance.gold import build_gold, check, sentences_to_label
 from stance.labels import read_rows
 from stance.records import LabelledSentence
@@ -136,3 +137,25 @@ def test_the_dataset_loads_with_datasets_offline(monkeypatch: pytest.MonkeyPatch
     found = datasets.load_dataset(str(LABELS), cache_dir=str(tmp_path))
     assert set(found) == {"train", "validation", "test"}
     assert {"id", "article", "register", "date", "text", "topics", "stances"} <= set(found["train"].column_names)
+
+
+def test_the_rates_of_the_schema_are_what_the_readings_say() -> None:
+    schema = Schema.load(LABELS / "schema.toml")
+    read = {rate["side"]: rate["value"] for rate in rates.readings()["rates"]}
+    given = {f"{target.name}: {name}": rate for target in schema.targets for name, rate in target.rates.items()}
+    assert given == {side: round(share, 2) for side, share in read.items()}
+
+
+def test_a_rate_is_the_mean_of_the_readers_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One reader finds 2 sides in 10 sentences, the other 1 in 5 of the same page and none in 5 of another: 0.2, 0.1.
+    folder = tmp_path / "rates"
+    folder.mkdir()
+    pages = ["a\tNorth Korea\tone\t10", "b\tNorth Korea\tone\t5", "b\tNorth Korea China\ttwo\t5"]
+    sides = ["a\tone\t1\ttie\tfavor\twhy", "a\tone\t4\ttie\tfavor\twhy", "b\tone\t1\ttie\tfavor\twhy"]
+    (folder / "pages.tsv").write_text("\n".join(["reader\tquery\tpage\tsentences", *pages]))
+    (folder / "sides.tsv").write_text("\n".join(["reader\tpage\tsentence\ttarget\tstance\twhy", *sides]))
+    monkeypatch.setattr(rates, "LABELS", tmp_path)
+    (found,) = rates.readings()["rates"]
+    assert found["side"] == "tie: favor"
+    assert found["value"] == pytest.approx(0.15)
+    assert found["agreed"] == pytest.approx(2 / 3, abs=0.001)  # 2 and 1 on the page of both

@@ -1466,21 +1466,23 @@ static u64 hash_key(const u8 *p, size_t n) {
     return hash_pair(hash_bytes(p, (size_t)(space - p)), hash_bytes(space + 1, n - (size_t)(space - p) - 1));
 }
 
-/* A table of the keys in a bytes object, one a line; -1 with an exception set where two share a hash. */
+/* A table of the keys in a buffer, one a line; -1 with an exception set where two share a hash. */
 static int read_keys(PyObject *dict, const char *name, Table *table, size_t *count, int pairs) {
     PyObject *given = PyDict_GetItemString(dict, name);
-    char *text;
+    Py_buffer view;
     Py_ssize_t size;
     u8 *copy;
     size_t lines = 0, from = 0;
     int failed = 0;
-    if (!given || PyBytes_AsStringAndSize(given, &text, &size) < 0) return -1;
+    if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
+    size = view.len;
     copy = calloc((size_t)size + PAD, 1);
+    if (copy) memcpy(copy, view.buf, (size_t)size);
+    PyBuffer_Release(&view);
     if (!copy) {
         PyErr_NoMemory();
         return -1;
     }
-    memcpy(copy, text, (size_t)size);
     if (size) lines = 1;
     for (Py_ssize_t i = 0; i < size; i++) lines += copy[i] == '\n';
     if (table_init(table, lines, pairs) < 0) {

@@ -42,7 +42,8 @@ def read_articles(path: PathLike) -> Iterator[Article]:
     if not path.exists():
         raise FileNotFoundError(f"expected a file or folder of articles, found nothing at {path}")
     if not path.is_dir() and path.suffix.lower() not in _READERS:
-        hint = did_you_mean(path.suffix, SUFFIXES)
+        table = path.suffix.lower() in (".csv", ".tsv", ".parquet")
+        hint = "; texts in a table: --column NAME" if table else did_you_mean(path.suffix, SUFFIXES)
         raise LabelError(f"expected an article ({listed(SUFFIXES)}), got suffix {path.suffix!r}{hint}", file=path)
     return _read_all(path, _files(path))
 

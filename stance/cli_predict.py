@@ -72,6 +72,14 @@ def classify(
             "--lines", help="Each line of the input is a text of its own: no cleaning, no splitting, any length."
         ),
     ] = False,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Each row of a .csv, .tsv, .jsonl or .parquet file is a text of its own, taken from this column.",
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(
@@ -104,13 +112,16 @@ def classify(
       stance classify --target sanctions --min-precision 0.9 article.html
       curl -s https://example.org/story.txt | stance classify -
       stance classify --lines --format csv headlines.txt > headlines.csv
+      stance classify --column headline -o coded.csv headlines.csv
     """
     import stance
     from stance.html_report import ReadArticle
 
     given = paths or _piped()
-    if html is not None and lines:
-        raise OptionError("--html shows articles: leave out --lines")
+    if html is not None and (lines or column):
+        raise OptionError(f"--html shows articles: leave out {'--lines' if lines else '--column'}")
+    if lines and column:
+        raise OptionError("--lines and --column say two things of the input: leave out one")
     form = format or _format_of(output)
     classifier = stance.load(model)
     classifier.classify(
@@ -124,8 +135,8 @@ def classify(
             form, file, classifier, shown, sentences=html is None or format is not None or output is not None
         )
         quiet = file.isatty()
-        if lines:
-            for names, texts in _batches(given, show=not quiet):
+        if lines or column:
+            for names, texts in _batches(given, column, show=not quiet):
                 report.texts(names, classifier.classify(texts, target=shown, min_precision=min_precision))
         else:
             for article in _articles(given, show=not quiet):
@@ -263,11 +274,11 @@ def _is_text(argument: str) -> bool:
     return several and not argument.lower().endswith(_TEXT_SUFFIXES) and not os.path.exists(argument[:4096])
 
 
-def _batches(given: Sequence[str], *, show: bool) -> Iterator[tuple[list[str], list[str]]]:
+def _batches(given: Sequence[str], column: str | None, *, show: bool) -> Iterator[tuple[list[str], list[str]]]:
     """Names and texts, so many at a time that memory stays small."""
     from stance.terminal import progress
 
-    named = progress(_named_lines(given), "lines", show=show)
+    named = progress(_named_rows(given, column) if column else _named_lines(given), "texts", show=show)
     while batch := list(islice(named, _LINES_AT_ONCE)):
         yield [name for name, _ in batch], [line for _, line in batch]
 
@@ -277,6 +288,14 @@ def _named_lines(given: Sequence[str]) -> Iterator[tuple[str, str]]:
         name = "stdin" if path == STDIN else path
         for number, line in enumerate([path] if _is_text(path) else read_lines(path), start=1):
             yield f"{'text' if _is_text(path) else name}:{number}", line
+
+
+def _named_rows(given: Sequence[str], column: str) -> Iterator[tuple[str, str]]:
+    from stance.sources import read_column
+
+    for path in given:
+        for number, text in enumerate(read_column(path, column), start=1):
+            yield f"{path}:{number}", text
 
 
 def _write_page(

@@ -71,7 +71,7 @@ class Heads:
         bias: (columns,).
     """
 
-    keys: Mapping[str, bytes]
+    keys: Mapping[str, bytes | bytearray]
     halves: Mapping[str, bytes | bytearray]
     bias: tuple[float, ...]
 

@@ -151,7 +151,7 @@ def _heads(tensors: Mapping[str, Mapping[str, Any]], outputs: int) -> Heads:
     expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
-    keys = {block: bytes(_data(tensors, f"{block}.keys", "U8")) for block in BLOCKS}
+    keys = {block: _data(tensors, f"{block}.keys", "U8") for block in BLOCKS}
     for block in BLOCKS:
         keys[block].decode()  # refuses what is no UTF-8
         if tensors[f"{block}.weights"]["shape"][1:] != [outputs]:

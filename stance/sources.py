@@ -111,7 +111,25 @@ def _gold_files(folder: Path, splits: Sequence[str] | None) -> list[Path]:
     return [file for split, file in files.items() if splits is None or split in splits]
 
 
-def _read_file(path: Path) -> list[SourceRow]:
+def read_column(path: PathLike, column: str) -> list[str]:
+    """One column of a .csv, .tsv, .jsonl or .parquet file as texts, a missing one blank.
+
+    Raises:
+        LabelError: no such file, no such column, or a cell that is no text; says where.
+    """
+    texts = []
+    for row in _read_file(Path(path), column):
+        if column not in row.values:
+            message = f"expected a column {column!r}, got {listed(row.values)}{did_you_mean(column, row.values)}"
+            raise LabelError(message, file=path, line=row.header)
+        cell = "" if missing(row.values[column]) else row.values[column]
+        if not isinstance(cell, str):
+            raise LabelError(f"column {column!r}: expected text, got {cell!r}", file=path, line=row.line)
+        texts.append(cell)
+    return texts
+
+
+def _read_file(path: Path, sought: str = "text") -> list[SourceRow]:
     if path.suffix.lower() not in SUFFIXES:
         raise LabelError(f"expected a labels folder or a file that ends in {listed(SUFFIXES)}", file=path)
     if not path.is_file():
@@ -123,10 +141,10 @@ def _read_file(path: Path) -> list[SourceRow]:
         case ".parquet":
             return _read_parquet(path)
         case suffix:
-            return _read_csv(path, "\t" if suffix == ".tsv" else ",")
+            return _read_csv(path, "\t" if suffix == ".tsv" else ",", sought)
 
 
-def _read_csv(path: Path, delimiter: str) -> list[SourceRow]:
+def _read_csv(path: Path, delimiter: str, sought: str) -> list[SourceRow]:
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -136,8 +154,9 @@ def _read_csv(path: Path, delimiter: str) -> list[SourceRow]:
         raise LabelError(message, file=path, line=line) from None
     # Spreadsheets of many countries separate with ';' or tabs and still call it CSV.
     first = text.partition("\n")[0]
-    if "text" not in _cells(first, delimiter):
-        delimiter = next((other for other in ",;\t" if "text" in _cells(first, other)), delimiter)
+    if sought not in _cells(first, delimiter):
+        most = max((delimiter, *",;\t"), key=lambda other: len(_cells(first, other)))
+        delimiter = next((other for other in ",;\t" if sought in _cells(first, other)), most)
     return _csv_rows(path, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
 
 

@@ -158,6 +158,30 @@ def test_classify_lines_takes_each_line_as_it_is(run: Run, tiny_folder: Path) ->
     ]
 
 
+def test_classify_column_takes_each_row_of_a_table_as_a_text(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text('number;headline\n1;"One; two."\n2;\n', encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", table)
+    rows = [json.loads(line) for line in found.out.splitlines()]
+    assert [(row["id"], row["text"]) for row in rows] == [(f"{table}:1", "One; two."), (f"{table}:2", "")]
+
+
+def test_classify_column_says_which_columns_there_are(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("number;headline\n1;One\n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headlin", table)
+    assert found.code == 2
+    message = "expected a column 'headlin', got 'number' or 'headline'; did you mean 'headline'?"
+    assert found.err == f"stance: {table}, line 1: {message}\n"
+
+
+def test_classify_column_refuses_cells_that_are_no_text(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.jsonl"
+    table.write_text('{"n": "One"}\n{"n": 2}\n', encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "n", table)
+    assert found.err == f"stance: {table}, line 2: column 'n': expected text, got 2\n"
+
+
 def test_classify_lines_reads_no_more_than_it_needs(
     run: Run, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ TOLERANCE = 0.0003
 """Stop where a head's gradient is this much smaller than at the start."""
 STEPS = 500
 """At most so many for one strength."""
-MEMORY = 20
+MEMORY = 24
 """Steps that the curvature is estimated from."""
 FLAT = (-0.3, 0.1)
 """A step ends where the slope along its direction, over its steepness at the start, lies between these."""
@@ -225,7 +225,8 @@ class _Search:
             steepness = -_dot(gradient, moved)
             if not steepness > 0:  # no way down in single precision
                 return
-            length, lower, upper = 1.0, (0.0, -steepness), (np.inf, np.inf)
+            length = tried = 1.0
+            lower, upper = (0.0, -steepness), (np.inf, np.inf)
             for _ in range(TRIES):
                 rows = self.rows + np.float32(length) * direction
                 scores = self._scores + np.float32(length) * moved
@@ -234,7 +235,9 @@ class _Search:
                 if FLAT[0] <= slope / steepness <= FLAT[1]:
                     break
                 lower, upper = ((length, slope), upper) if slope < 0 else (lower, (length, slope))
-                length = _between(lower, upper) if upper[0] < np.inf else 4 * length
+                tried, length = length, _between(lower, upper) if upper[0] < np.inf else 4 * length
+            else:
+                length = tried
             self.rows, self._scores = rows, scores
             new_image = yield new
             memory.keep(length, direction, moved, new - gradient, new_image - image, new_image)
@@ -290,8 +293,8 @@ class _Memory:
         mixed, part = weights.astype(np.float32), np.float32(own)
         shape = gradient.shape
         return (
-            (mixed @ self._vectors).reshape(shape) + part * gradient,
-            (mixed @ self._images).reshape(shape) + part * image,
+            np.einsum("i,ij->j", mixed, self._vectors).reshape(shape) + part * gradient,
+            np.einsum("i,ij->j", mixed, self._images).reshape(shape) + part * image,
         )
 
     def keep(
@@ -299,21 +302,24 @@ class _Memory:
     ) -> None:
         """Keep a step of some length along the direction, the change of the gradient it brought, and the images of
         both; the last argument is the new gradient's image."""
+        before, products = self._slopes, self._products
+        curvature = length * _dot(change, moved)
+        if not curvature > 0:  # lost in rounding
+            self._slopes = np.einsum("ij,j->i", self._vectors, image.ravel()).astype(float)
+            return
         first, second = self._count % MEMORY, MEMORY + self._count % MEMORY
         self._count += 1
-        before = self._slopes
         for place, vector, its_image in (
             (first, np.float32(length) * direction, np.float32(length) * moved),
             (second, change, changed),
         ):
             self._vectors[place], self._images[place] = vector.ravel(), its_image.ravel()
-        self._slopes = (self._vectors @ image.ravel()).astype(float)
-        products = self._products
+        self._slopes = np.einsum("ij,j->i", self._vectors, image.ravel()).astype(float)
         products[first] = products[:, first] = length * self._along
         products[second] = products[:, second] = self._slopes - before
         products[first, first] = length**2 * _dot(direction, moved)
         products[second, second] = _dot(change, changed)
-        products[first, second] = products[second, first] = length * _dot(change, moved)
+        products[first, second] = products[second, first] = curvature
 
 
 def _between(lower: tuple[float, float], upper: tuple[float, float]) -> float:
@@ -323,7 +329,8 @@ def _between(lower: tuple[float, float], upper: tuple[float, float]) -> float:
 
 
 def _dot(one: Singles, other: Singles) -> float:
-    return float(one.ravel() @ other.ravel())
+    # Not by BLAS, here and above: its sums depend on how many threads it takes.
+    return float(np.einsum("i,i->", one.ravel(), other.ravel()))
 
 
 def _norm(vector: Singles, image: Singles) -> float:

@@ -141,21 +141,26 @@ def test_the_dataset_loads_with_datasets_offline(monkeypatch: pytest.MonkeyPatch
 
 def test_the_rates_of_the_schema_are_what_the_readings_say() -> None:
     schema = Schema.load(LABELS / "schema.toml")
-    read = {rate["side"]: rate["value"] for rate in rates.readings()["rates"]}
+    read = {rate["label"]: rate["value"] for reading in rates.readings().values() for rate in reading["rates"]}
     given = {f"{target.name}: {name}": rate for target in schema.targets for name, rate in target.rates.items()}
-    assert given == {side: round(share, 2) for side, share in read.items()}
+    given |= {topic.name: topic.rates["present"] for topic in schema.topics}
+    assert given == {label: round(share, 2) for label, share in read.items()}
 
 
 def test_a_rate_is_the_mean_of_the_readers_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # One reader finds 2 sides in 10 sentences, the other 1 in 5 of the same page and none in 5 of another: 0.2, 0.1.
+    # One reader finds 2 labels in 10 sentences, the other 1 in 5 of the same page and none in 5 of another: 0.2, 0.1.
     folder = tmp_path / "rates"
     folder.mkdir()
     pages = ["a\tNorth Korea\tone\t10", "b\tNorth Korea\tone\t5", "b\tNorth Korea China\ttwo\t5"]
-    sides = ["a\tone\t1\ttie\tfavor\twhy", "a\tone\t4\ttie\tfavor\twhy", "b\tone\t1\ttie\tfavor\twhy"]
-    (folder / "pages.tsv").write_text("\n".join(["reader\tquery\tpage\tsentences", *pages]))
-    (folder / "sides.tsv").write_text("\n".join(["reader\tpage\tsentence\ttarget\tstance\twhy", *sides]))
+    marks = ["a\tone\t1\ttie: favor\twhy", "a\tone\t4\ttie: favor\twhy", "b\tone\t1\ttie: favor\twhy"]
+    for name, head, lines in (
+        ("pages", "reading\treader\tquery\tpage\tsentences", pages),
+        ("marks", "reading\treader\tpage\tsentence\tlabel\twhy", marks),
+    ):
+        text = "\n".join([head, *(f"stances\t{line}" for line in lines)])
+        (folder / f"{name}.tsv").write_text(text, encoding="utf-8")
     monkeypatch.setattr(rates, "LABELS", tmp_path)
-    (found,) = rates.readings()["rates"]
-    assert found["side"] == "tie: favor"
+    (found,) = rates.readings()["stances"]["rates"]
+    assert found["label"] == "tie: favor"
     assert found["value"] == pytest.approx(0.15)
     assert found["agreed"] == pytest.approx(2 / 3, abs=0.001)  # 2 and 1 on the page of both

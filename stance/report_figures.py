@@ -10,7 +10,7 @@ from stance.agreement import Agreement
 from stance.evaluation import Change, Comparison, Difference, EvaluationResult, Figures
 from stance.metrics import Interval
 from stance.model import Model
-from stance.schema import NEUTRAL
+from stance.schema import NEUTRAL, Schema
 from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
 _NOT_FIGURES = ("C", "scale", "shift", "classes", "log_loss")
@@ -213,13 +213,29 @@ def print_model(screen: Screen, model: Model, place: str, scorer: str) -> None:
         Table((Column(), Column()), tuple((Cell(name, "bold"), shown(text)) for name, text in facts), header=False)
     )
     rows = tuple(
-        (key.replace(":", ": "), "where no other is" if key.endswith(f":{NEUTRAL}") else f"{decision.threshold:.3f}")
+        (
+            key.replace(":", ": "),
+            _expected(model.schema, key),
+            "where no other is" if key.endswith(f":{NEUTRAL}") else f"{decision.threshold:.3f}",
+        )
         for key, decision in model.decisions.items()
         if decision.threshold
     )
-    screen.table(Table((Column("label"), Column("given from probability", right=True)), rows))
+    columns = (Column("label"), Column("expected in use", right=True), Column("given from probability", right=True))
+    screen.table(Table(columns, rows))
     if "heads" in seen:
         screen.table(heads_table(model))
+
+
+def _expected(schema: Schema, key: str) -> str:
+    """The share of sentences that probabilities and the threshold of a label are set for."""
+    name, _, stance = key.partition(":")
+    (output,) = (output for output in (schema.targets if stance else schema.topics) if output.name == name)
+    if not output.rates:
+        return "as labelled"
+    rest = 1 - sum(output.rates.values()) if stance == NEUTRAL else math.nan
+    rate = output.rates.get(stance or "present", rest)
+    return "as labelled" if math.isnan(rate) else f"{rate:.0%}"
 
 
 def plain_json(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -39,6 +40,7 @@ from stance.report_figures import (
     print_changes,
     print_comparison,
     print_evaluation,
+    print_model,
 )
 from stance.report_reasons import coloured, explanation_row, print_reason
 from stance.schema import Output, Schema
@@ -485,3 +487,17 @@ def test_json_has_null_where_there_is_no_number() -> None:
         "b": [None, 1.5],
         "c": ["x", None],
     }
+
+
+def test_a_model_says_what_share_of_sentences_each_label_is_expected_in(tiny_model: Classifier) -> None:
+    schema = tiny_model.schema
+    trade = dataclasses.replace(schema.topics[0], rates={"present": 0.06})
+    union, tariffs = schema.targets
+    rated = dataclasses.replace(union, rates={"favor": 0.11, "against": 0.04})
+    changed = dataclasses.replace(schema, topics=(trade, *schema.topics[1:]), targets=(rated, tariffs))
+    file = io.StringIO()
+    print_model(Screen(file), dataclasses.replace(tiny_model.model, schema=changed), "here", "compiled")
+    said = dict(re.findall(r"^(\S+(?:: \S+)?) +(\d+%|as labelled)", file.getvalue(), re.MULTILINE))
+    assert said["trade"] == "6%"
+    assert [said[f"union: {stance}"] for stance in schema.stances] == ["11%", "4%", "85%"]
+    assert said["tariffs: favor"] == "as labelled"

@@ -66,6 +66,8 @@ def output_file(path: Path | None, *, mark: bool = False) -> Iterator[TextIO]:
         yield sys.stdout
         return
     path = path.resolve()  # a link is followed
+    if not path.parent.is_dir():
+        raise OptionError(f"expected a folder to write {path.name} in, found none at {path.parent}")
     plain = path.is_file() or not path.exists()  # a pipe or a device is written to, never replaced
     staged = path.with_name(f".{path.name}.{os.getpid()}") if plain else path
     try:

@@ -77,7 +77,8 @@ def classify(
         typer.Option(
             "--column",
             metavar="NAME",
-            help="Each row of a .csv, .tsv, .jsonl or .parquet file is a text of its own, taken from this column.",
+            help="Each row of a .csv, .tsv, .jsonl or .parquet file is a text of its own, taken from this column. Rows "
+            "keep their order, and their ids end in their numbers; other columns are not copied.",
         ),
     ] = None,
     format: Annotated[
@@ -118,6 +119,11 @@ def classify(
     from stance.html_report import ReadArticle
 
     given = paths or _piped()
+    for path in given:
+        if output is not None and path != STDIN and not _is_text(path) and output.exists() and output.samefile(path):
+            raise OptionError(f"--output {output} is what is read: it would be replaced; name another file")
+    if column is not None and not column:
+        raise OptionError("--column: expected a column's name, got a blank one")
     if html is not None and (lines or column):
         raise OptionError(f"--html shows articles: leave out {'--lines' if lines else '--column'}")
     if lines and column:
@@ -230,6 +236,8 @@ def _format_of(output: Path | None) -> Format:
     suffix = "" if output is None else output.suffix.lower()
     if suffix in (".html", ".htm"):
         raise OptionError(f"--output writes table, JSONL or CSV; for a page: --html {output}")
+    if suffix in (".tsv", ".xlsx", ".xls", ".ods", ".parquet"):
+        raise OptionError(f"--output writes table, JSONL or CSV, not {suffix}; spreadsheets open CSV")
     return {".jsonl": Format.jsonl, ".csv": Format.csv}.get(suffix, Format.table)
 
 
@@ -291,10 +299,16 @@ def _named_lines(given: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _named_rows(given: Sequence[str], column: str) -> Iterator[tuple[str, str]]:
-    from stance.sources import read_column
+    from stance.sources import SUFFIXES, read_column
 
     for path in given:
-        for number, text in enumerate(read_column(path, column), start=1):
+        if path == STDIN or not path.lower().endswith(SUFFIXES):
+            raise OptionError(f"--column reads tables ({', '.join(SUFFIXES)}), got {path}")
+        texts = read_column(path, column)
+        blank = sum(not text.strip() for text in texts)
+        if blank:
+            tell(f"{path}: {blank} of {len(texts)} texts are blank; they count as neutral and without topics")
+        for number, text in enumerate(texts, start=1):
             yield f"{path}:{number}", text
 
 

@@ -19,6 +19,7 @@ from stance.sources import SUFFIXES, Source, SourceRow, extra, is_folder, missin
 IGNORED_COLUMNS = frozenset({
     "note", "notes", "comment", "source", "url", "title", "author", "publisher", "provenance", "split", "fold", "sha",
     "coder", "annotator", "confidence", "index", "start", "end", "sentence_sha", "article_sha", "__index_level_0__",
+    "topic_probabilities", "stance_probabilities",
 })  # fmt: skip
 """Columns that may stand beside the labels and are never read."""
 
@@ -181,7 +182,7 @@ def _is_target(column: str, values: list[tuple[SourceRow, Any]]) -> bool:
 
 
 def _ignored(column: str) -> bool:
-    return not column.strip() or column in IGNORED_COLUMNS or column.startswith("Unnamed: ")
+    return not column.strip() or column in IGNORED_COLUMNS or column.startswith(("Unnamed: ", "probability_"))
 
 
 def _like(column: str, known: Iterable[str]) -> str:

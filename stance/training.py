@@ -153,6 +153,8 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
     Raises:
         LabelError: an output with too few sentences of a label, or too few articles for the folds.
     """
+    from joblib import delayed
+
     rows = training_order(rows)
     featurizer = Featurizer(schema, char_min=options.char_min, char_max=options.char_max)
     if len({row.article for row in rows}) == len(rows):
@@ -160,19 +162,17 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
             "every sentence is an article of its own: name their articles in a column 'article', or sentences of "
             "one article will judge each other"
         )
-    from joblib import delayed
-
+    heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
+    folds = grouped_folds(rows, k=options.folds, seed=options.seed)
     # Worker processes need a second to start: they do so while features are counted.
     starting = _workers(options, return_as="generator")(delayed(_ready)() for _ in range(options.jobs))
     progress(f"features of {len(rows):,} sentence{'s' * (len(rows) != 1)}")
     analyses = [featurizer.analyse(row.text) for row in rows]
     blocks, design = _features(analyses, featurizer, options)
-    heads = [_head(rows, schema, output) for output in (*schema.topics, *schema.targets)]
     for head in heads:
         truth = head.truth
         if not head.is_topic and NEUTRAL in truth.classes and truth.classes.index(NEUTRAL) not in truth.labels:
             progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
-    folds = grouped_folds(rows, k=options.folds, seed=options.seed)
     progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
     collections.deque(starting, maxlen=0)
     fitted = _fit_heads(design, heads, folds, options)

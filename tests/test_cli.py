@@ -20,6 +20,7 @@ import pytest
 import stance
 from stance.annotations import numbered_sentences, write_annotations
 from stance.cli import main
+from stance.labels import infer_schema
 from stance.options import Options
 from stance.records import Annotation
 from stance.schema import Schema
@@ -180,6 +181,43 @@ def test_classify_column_refuses_cells_that_are_no_text(run: Run, tiny_folder: P
     table.write_text('{"n": "One"}\n{"n": 2}\n', encoding="utf-8")
     found = run("classify", "-m", tiny_folder, "--column", "n", table)
     assert found.err == f"stance: {table}, line 2: column 'n': expected text, got 2\n"
+
+
+def test_classify_never_replaces_what_it_reads(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("number,headline\n1,One\n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-o", table, table)
+    assert found.code == 2
+    assert found.err == f"stance: --output {table} is what is read: it would be replaced; name another file\n"
+    assert table.read_text(encoding="utf-8") == "number,headline\n1,One\n"
+
+
+def test_classify_column_tells_of_blank_texts(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("number,headline\n1,One\n2,\n3, \n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", table)
+    assert found.err == f"{table}: 2 of 3 texts are blank; they count as neutral and without topics\n"
+
+
+@pytest.mark.parametrize("source", ["-", "story.txt"])
+def test_classify_column_says_what_it_reads(run: Run, tiny_folder: Path, source: str) -> None:
+    found = run("classify", "-m", tiny_folder, "--column", "headline", source, stdin=b"headline\nOne\n")
+    assert found.err == f"stance: --column reads tables (.csv, .tsv, .jsonl, .parquet), got {source}\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_classify_writes_can_be_corrected_and_trained_on_without_a_schema(
+    run: Run, tiny_folder: Path, story: Path, tmp_path: Path, form: str
+) -> None:
+    out = tmp_path / f"out.{form}"
+    run("classify", "-m", tiny_folder, "--output", out, story)
+    schema = infer_schema(out)
+    assert [target.name for target in schema.targets] == ["union", "tariffs"]
+
+
+def test_output_into_a_missing_folder_says_so(run: Run, tiny_folder: Path, story: Path, tmp_path: Path) -> None:
+    found = run("classify", "-m", tiny_folder, "-o", tmp_path / "no" / "out.csv", story)
+    assert found.err == f"stance: expected a folder to write out.csv in, found none at {tmp_path / 'no'}\n"
 
 
 def test_classify_lines_reads_no_more_than_it_needs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.record import Record
+from benchmarks.record import Record, with_interval
 
 NOISE = 1.5
 """A time this many times the old one is slower; below it, machines differ."""
@@ -70,5 +70,5 @@ def _judged(old: Any, new: Any) -> str:
 
 def _shown(figure: Any) -> str:
     if isinstance(figure, Mapping):
-        return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+        return with_interval(figure)
     return f"{figure:,.2f}"

@@ -15,7 +15,7 @@ import numpy as np
 import stance
 from benchmarks import rates
 from benchmarks.domain import LABELS, Sets, test_sets
-from benchmarks.record import Record
+from benchmarks.record import Record, with_interval
 from stance.agreement import Agreement, agreement, agreement_by
 from stance.annotations import read_annotations
 from stance.evaluation import evaluate_rows
@@ -154,7 +154,7 @@ def table(record: Record) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in found["agreement"]:
-        cells = [_interval(row[name]) for name in ("observed", "kappa", "alpha", "ac1")]
+        cells = [with_interval(row[name]) for name in ("observed", "kappa", "alpha", "ac1")]
         lines.append(f"| {row['column']} | {row['n']:,} | {' | '.join(cells)} |")
     columns = [row["column"] for row in found["agreement"]]
     lines += [
@@ -189,10 +189,6 @@ def table(record: Record) -> str:
     lines += ["", "### How often published news takes sides", "", *rates.table(found["rates"])]
     lines += ["", "Articles by year: " + ", ".join(f"{year} {n}" for year, n in years.items()) + "."]
     return "\n".join(lines)
-
-
-def _interval(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def plots(record: Record, folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import stance
 from benchmarks import peer_runs
-from benchmarks.record import Record
+from benchmarks.record import Record, with_interval
 from stance.evaluation import ModelSystem, evaluate_rows, figures, paired
 from stance.labels import read_rows
 from stance.records import LabelledSentence
@@ -114,7 +114,7 @@ def summary(record: Record) -> str:
     ]
     for name, result in record.results["sets"].items():
         for system in (result["model"], *result["baselines"]):
-            cells = [_interval(system[key]) for key in ("mean_topic_f1", "topic_micro_f1", "mean_stance_macro_f1")]
+            cells = [with_interval(system[key]) for key in ("mean_topic_f1", "topic_micro_f1", "mean_stance_macro_f1")]
             lines.append(f"| {name} | {result['sentences']} | {system['system']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -141,7 +141,7 @@ def table(record: Record) -> str:
                 cells = [
                     cell
                     for key in ("mean_topic_f1", "mean_stance_macro_f1")
-                    for cell in (_interval(peer[key]), _difference(peer["ours over it"][key]))
+                    for cell in (with_interval(peer[key]), _difference(peer["ours over it"][key]))
                 ]
                 lines.append(f"| {title} | {peer['system']} | {rows} | {' | '.join(cells)} |")
         lines += [
@@ -176,10 +176,6 @@ def table(record: Record) -> str:
         topic, stances = figure["mean topic F1"], figure["mean stance macro-F1"]
         lines.append(f"| {span} | {figure['sentences']:,} | {topic:.3f} | {stances:.3f} |")
     return "\n".join(lines)
-
-
-def _interval(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def _difference(figure: dict[str, float]) -> str:

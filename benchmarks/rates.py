@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.domain import LABELS
+from benchmarks.record import with_interval
 from stance.metrics import Interval, draws, interval
 
 RESAMPLES = 2000
@@ -92,6 +93,5 @@ def table(found: dict[str, Any]) -> list[str]:
     for reading in found.values():
         for rate in reading["rates"]:
             cells = [f"{rate['by query'][kind]:.3f}" for kind in kinds]
-            share = f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
-            lines.append(f"| {rate['label']} | {share} | {' | '.join(cells)} | {rate['agreed']:.2f} |")
+            lines.append(f"| {rate['label']} | {with_interval(rate)} | {' | '.join(cells)} | {rate['agreed']:.2f} |")
     return lines

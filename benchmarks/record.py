@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -69,3 +70,8 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+
+
+def with_interval(figure: Mapping[str, float]) -> str:
+    """A figure and its interval, for a table's cell."""
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"

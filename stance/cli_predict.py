@@ -119,9 +119,9 @@ def classify(
     from stance.html_report import ReadArticle
 
     given = paths or _piped()
-    for path in given:
-        if output is not None and path != STDIN and not _is_text(path) and output.exists() and output.samefile(path):
-            raise OptionError(f"--output {output} is what is read: it would be replaced; name another file")
+    for name, written in (("--output", output), ("--html", html)):
+        if written is not None and any(_same_file(written, path) for path in given):
+            raise OptionError(f"{name} {written} is what is read: it would be replaced; name another file")
     if column is not None and not column:
         raise OptionError("--column: expected a column's name, got a blank one")
     if html is not None and (lines or column):
@@ -274,6 +274,11 @@ def _read_all(given: Sequence[str]) -> Iterator[Article]:
             yield article_from_text(path)
         else:
             yield from read_articles(path)
+
+
+def _same_file(written: Path, given: str) -> bool:
+    """Whether a path to write to is a file that was named to be read."""
+    return written.exists() and given != STDIN and os.path.exists(given[:4096]) and written.samefile(given)
 
 
 def _is_text(argument: str) -> bool:

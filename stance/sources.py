@@ -120,11 +120,11 @@ def read_column(path: PathLike, column: str) -> list[str]:
     texts = []
     for row in _read_file(Path(path), column):
         if column not in row.values:
-            message = f"expected a column {column!r}, got {listed(row.values)}{did_you_mean(column, row.values)}"
-            raise LabelError(message, file=path, line=row.header)
+            hint = did_you_mean(column, row.values)
+            raise row.column_error(f"expected a column {column!r}, got {listed(row.values)}{hint}")
         cell = "" if missing(row.values[column]) else row.values[column]
         if not isinstance(cell, str):
-            raise LabelError(f"column {column!r}: expected text, got {cell!r}", file=path, line=row.line)
+            raise row.error(f"column {column!r}: expected text, got {cell!r}")
         texts.append(cell)
     return texts
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import importlib.util
 import os
 import platform
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -174,7 +174,7 @@ def fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, prog
         if not head.is_topic and NEUTRAL in truth.classes and truth.classes.index(NEUTRAL) not in truth.labels:
             progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
     progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
-    collections.deque(starting, maxlen=0)
+    list(starting)  # all are there
     fitted = _fit_heads(design, heads, folds, options)
     return Model(
         schema=schema,
@@ -220,7 +220,7 @@ def _counted(rows: Sequence[Sequence[str]]) -> tuple[csr_matrix, list[str]]:
     """How often each key occurs in each row, and the keys in order of first appearance."""
     from scipy.sparse import csr_matrix
 
-    index: dict[str, int] = collections.defaultdict(count().__next__)
+    index: dict[str, int] = defaultdict(count().__next__)
     places = [index[key] for row in rows for key in row]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     matrix = csr_matrix((np.ones(len(places)), np.array(places, dtype=np.int32), starts), shape=(len(rows), len(index)))

@@ -192,6 +192,53 @@ def test_classify_never_replaces_what_it_reads(run: Run, tiny_folder: Path, tmp_
     assert table.read_text(encoding="utf-8") == "number,headline\n1,One\n"
 
 
+def test_a_page_never_replaces_the_article_that_it_shows(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    article = tmp_path / "story.html"
+    article.write_text("<p>Norland praised Southmark.</p>", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--html", article, article)
+    assert found.err == f"stance: --html {article} is what is read: it would be replaced; name another file\n"
+    assert article.read_text(encoding="utf-8") == "<p>Norland praised Southmark.</p>"
+
+
+def test_a_missing_article_is_named_even_where_the_output_exists(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("old", encoding="utf-8")
+    missing = tmp_path / "no.txt"
+    found = run("classify", "-m", tiny_folder, "-o", out, missing)
+    assert found.err == f"stance: expected a file or folder of articles, found nothing at {missing}\n"
+    assert out.read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--column", ""], "--column: expected a column's name, got a blank one"),
+        (["--column", "n", "--html", "page.html"], "--html shows articles: leave out --column"),
+        (["--column", "n", "--lines"], "--lines and --column say two things of the input: leave out one"),
+        (["-o", "out.tsv"], "--output writes table, JSONL or CSV, not .tsv; spreadsheets open CSV"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    run: Run, tiny_folder: Path, story: Path, options: list[str], message: str
+) -> None:
+    found = run("classify", "-m", tiny_folder, *options, story)
+    assert (found.code, found.err) == (2, f"stance: {message}\n")
+
+
+def test_a_table_among_the_articles_is_pointed_to_column(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("n,headline\n1,One\n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, table)
+    assert found.err.endswith("got suffix '.csv'; texts in a table: --column NAME\n")
+
+
+def test_a_row_of_jsonl_without_the_column_is_named(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.jsonl"
+    table.write_text('{"headline": "One"}\n{"head": "Two"}\n', encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", table)
+    assert found.err == (f"stance: {table}, line 2: expected a column 'headline', got 'head'; did you mean 'head'?\n")
+
+
 def test_classify_column_tells_of_blank_texts(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("number,headline\n1,One\n2,\n3, \n", encoding="utf-8")

@@ -513,11 +513,21 @@ INLINE int64_t split(Worker *w, size_t n) {
 #if defined(__GNUC__)
 typedef double Four __attribute__((vector_size(32)));
 typedef float FourFloats __attribute__((vector_size(16)));
+typedef float Eight __attribute__((vector_size(32)));
+
+INLINE FourFloats *load_four(FourFloats *to, const float *from) {
+    memcpy(to, from, sizeof *to);
+    return to;
+}
+
+INLINE Eight *load_eight(Eight *to, const float *from) {
+    memcpy(to, from, sizeof *to);
+    return to;
+}
 
 INLINE void widen(Four *to, const float *from) {
     FourFloats four;
-    memcpy(&four, from, sizeof four);
-    *to = __builtin_convertvector(four, Four);
+    *to = __builtin_convertvector(*load_four(&four, from), Four);
 }
 #endif
 
@@ -2080,41 +2090,87 @@ static PyObject *module_hash_pair(PyObject *module, PyObject *args) {
     return PyLong_FromUnsignedLongLong(hash_pair(left, right));
 }
 
-/* ---- sparse times dense, for training --------------------------------------------------------------------------- */
+/* ---- products for training -------------------------------------------------------------------------------------- */
+
+/* Take `count` buffers, those from `writable` on to write to; -1 with an exception set. */
+static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int writable) {
+    for (int got = 0; got < count; got++)
+        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got >= writable ? PyBUF_WRITABLE : 0)) < 0) {
+            while (got > 0) PyBuffer_Release(&view[--got]);
+            return -1;
+        }
+    return 0;
+}
+
+/* Give them back; None, or an exception where they were no good. */
+static PyObject *give_buffers(Py_buffer *view, int count, int good) {
+    for (int i = 0; i < count; i++) PyBuffer_Release(&view[i]);
+    if (good) return Py_NewRef(Py_None);
+    PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
+    return NULL;
+}
 
 typedef struct {
     const int32_t *starts, *columns;
-    const float *values, *dense;
+    const float *values, *dense, *scales;
     float *out;
     size_t rows;
 } Product;
 
 /* The sums are of single products in the order of the row, as scipy's are, so that both give the same bytes. */
 INLINE void multiply_by(const Product *m, const size_t width) {
-    for (size_t i = 0; i < m->rows; i++) {
-        float *out = m->out + i * width, sum[16] = {0};
-        for (int32_t j = m->starts[i]; j < m->starts[i + 1]; j++) {
-            const float value = m->values[j], *row = m->dense + (size_t)m->columns[j] * width;
+    const int32_t *starts = m->starts, *columns = m->columns;
+    const float *values = m->values, *dense = m->dense, *scales = m->scales;
+    float *out = m->out;
+    for (size_t i = 0, rows = m->rows; i < rows; i++, out += width) {
+        float sum[16] = {0};
+        for (int32_t j = starts[i], stop = starts[i + 1]; j < stop; j++) {
+            const float value = values[j], *row = dense + (size_t)columns[j] * width;
             for (size_t c = 0; c < width; c++) sum[c] += value * row[c];
         }
+        if (scales)
+            for (size_t c = 0; c < width; c++) sum[c] *= scales[i * width + c];
         memcpy(out, sum, width * sizeof *out);
     }
 }
 
+#if defined(__GNUC__)
+/* The same for 4, 8 or 16 columns, told to the compiler as vectors. */
+INLINE void multiply_by_vectors(const Product *m, const size_t width) {
+    const int32_t *starts = m->starts, *columns = m->columns;
+    const float *values = m->values, *dense = m->dense, *scales = m->scales;
+    float *out = m->out;
+    for (size_t i = 0, rows = m->rows; i < rows; i++, out += width) {
+        Eight one = {0}, two = {0}, eight;
+        FourFloats few = {0}, four;
+        for (int32_t j = starts[i], stop = starts[i + 1]; j < stop; j++) {
+            const float value = values[j], *row = dense + (size_t)(u32)columns[j] * width;
+            if (width == 4) few += value * *load_four(&four, row);
+            if (width >= 8) one += value * *load_eight(&eight, row);
+            if (width == 16) two += value * *load_eight(&eight, row + 8);
+        }
+        if (scales) {
+            const float *row = scales + i * width;
+            if (width == 4) few *= *load_four(&four, row);
+            if (width >= 8) one *= *load_eight(&eight, row);
+            if (width == 16) two *= *load_eight(&eight, row + 8);
+        }
+        if (width == 4) memcpy(out, &few, sizeof few);
+        if (width >= 8) memcpy(out, &one, sizeof one);
+        if (width == 16) memcpy(out + 8, &two, sizeof two);
+    }
+}
+#endif
+
 static WIDE void multiply_rows(const Product *m, size_t width) {
     switch (width) { /* each its own copy, unrolled */
+#if defined(__GNUC__)
+        case 4: multiply_by_vectors(m, 4); break;
+        case 8: multiply_by_vectors(m, 8); break;
+        case 16: multiply_by_vectors(m, 16); break;
+#endif
         case 1: multiply_by(m, 1); break;
         case 2: multiply_by(m, 2); break;
-        case 3: multiply_by(m, 3); break;
-        case 4: multiply_by(m, 4); break;
-        case 5: multiply_by(m, 5); break;
-        case 6: multiply_by(m, 6); break;
-        case 7: multiply_by(m, 7); break;
-        case 8: multiply_by(m, 8); break;
-        case 9: multiply_by(m, 9); break;
-        case 10: multiply_by(m, 10); break;
-        case 12: multiply_by(m, 12); break;
-        case 16: multiply_by(m, 16); break;
         default: multiply_by(m, width);
     }
 }
@@ -2133,46 +2189,121 @@ static WIDE int within(const Product *m, u64 columns) {
 }
 
 static PyObject *module_multiply(PyObject *module, PyObject *args) {
-    PyObject *given[5];
-    Py_buffer view[5];
-    Py_ssize_t columns, width, got = 0;
+    PyObject *given[6];
+    Py_buffer view[6];
+    Py_ssize_t columns, width;
     Product m;
-    int good;
+    int good, all;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOOOOnn", &given[0], &given[1], &given[2], &given[3], &given[4], &columns, &width))
+    if (!PyArg_ParseTuple(args, "OOOOOOnn", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5], &columns,
+                          &width))
         return NULL;
-    for (; got < 5; got++)
-        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got == 4 ? PyBUF_WRITABLE : 0)) < 0) break;
-    if (got < 5) {
-        while (got > 0) PyBuffer_Release(&view[--got]);
-        return NULL;
-    }
+    all = given[5] == Py_None ? 5 : 6;
+    if (take_buffers(given, view, 4, 4) < 0) return NULL;
+    if (take_buffers(given + 4, view + 4, 1, 0) < 0) return give_buffers(view, 4, 0);
+    if (all == 6 && take_buffers(given + 5, view + 5, 1, 1) < 0) return give_buffers(view, 5, 0);
     m.starts = view[0].buf;
     m.columns = view[1].buf;
     m.values = view[2].buf;
     m.dense = view[3].buf;
     m.out = view[4].buf;
+    m.scales = all == 6 ? view[5].buf : NULL;
     m.rows = (size_t)view[0].len / sizeof(int32_t) - 1;
     good = view[0].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && m.starts[0] == 0 &&
            view[1].len == (Py_ssize_t)m.starts[m.rows] * 4 && view[2].len == view[1].len &&
-           view[3].len == columns * width * 4 && view[4].len == (Py_ssize_t)m.rows * width * 4;
-    if (good && within(&m, (u64)columns)) {
+           view[3].len == columns * width * 4 && view[4].len == (Py_ssize_t)m.rows * width * 4 &&
+           (all == 5 || view[5].len == view[4].len) && within(&m, (u64)columns);
+    if (good) {
         Py_BEGIN_ALLOW_THREADS
         multiply_rows(&m, (size_t)width);
         Py_END_ALLOW_THREADS
-    } else {
-        good = 0;
     }
-    for (got = 0; got < 5; got++) PyBuffer_Release(&view[got]);
-    if (good) return Py_NewRef(Py_None);
-    PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
-    return NULL;
+    return give_buffers(view, all, good);
+}
+
+enum { DOT_LANES = 32, DOT_BLOCK = 4096 };
+
+/* Products of some vectors with one, element by element, each summed in DOT_LANES lanes in their order. */
+static WIDE void dot_rows(const float *vectors, const float *vector, size_t count, size_t size, float *out) {
+    memset(out, 0, count * DOT_LANES * sizeof *out);
+    for (size_t from = 0; from < size; from += DOT_BLOCK) {
+        const size_t stop = size - from < DOT_BLOCK ? size : from + DOT_BLOCK;
+        for (size_t i = 0; i < count; i++) {
+            const float *row = vectors + i * size;
+            float *into = out + i * DOT_LANES, lanes[DOT_LANES];
+            size_t j = from;
+            memcpy(lanes, into, sizeof lanes);
+            for (; j + DOT_LANES <= stop; j += DOT_LANES)
+                for (size_t l = 0; l < DOT_LANES; l++) lanes[l] += row[j + l] * vector[j + l];
+            for (size_t l = 0; j + l < stop; l++) lanes[l] += row[j + l] * vector[j + l];
+            memcpy(into, lanes, sizeof lanes);
+        }
+    }
+}
+
+static PyObject *module_dots(PyObject *module, PyObject *args) {
+    PyObject *given[3];
+    Py_buffer view[3];
+    Py_ssize_t count, size;
+    int good;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOOn", &given[0], &given[1], &given[2], &count)) return NULL;
+    if (take_buffers(given, view, 3, 2) < 0) return NULL;
+    size = view[1].len / 4;
+    good = count >= 0 && count < PY_SSIZE_T_MAX / (DOT_LANES * 4) && view[2].len == count * DOT_LANES * 4 &&
+           (size == 0 || count <= view[0].len / 4 / size);
+    if (good) {
+        Py_BEGIN_ALLOW_THREADS
+        dot_rows(view[0].buf, view[1].buf, (size_t)count, (size_t)size, view[2].buf);
+        Py_END_ALLOW_THREADS
+    }
+    return give_buffers(view, 3, good);
+}
+
+/* The sum of some vectors, each times its weight, the first one's apart from the others. */
+static WIDE void mix_rows(const float *weights, const float *first, const float *vectors, size_t count, size_t size,
+                          float *out) {
+    float sum[64];
+    for (size_t j = 0; j < size; j += 64) {
+        const size_t some = size - j < 64 ? size - j : 64;
+        if (some == 64) {
+            for (size_t l = 0; l < 64; l++) sum[l] = weights[0] * first[j + l];
+            for (size_t i = 0; i < count; i++)
+                for (size_t l = 0; l < 64; l++) sum[l] += weights[i + 1] * vectors[i * size + j + l];
+        } else {
+            for (size_t l = 0; l < some; l++) sum[l] = weights[0] * first[j + l];
+            for (size_t i = 0; i < count; i++)
+                for (size_t l = 0; l < some; l++) sum[l] += weights[i + 1] * vectors[i * size + j + l];
+        }
+        memcpy(out + j, sum, some * sizeof *out);
+    }
+}
+
+static PyObject *module_mix(PyObject *module, PyObject *args) {
+    PyObject *given[4];
+    Py_buffer view[4];
+    Py_ssize_t count, size;
+    int good;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOOO", &given[0], &given[1], &given[2], &given[3])) return NULL;
+    if (take_buffers(given, view, 4, 3) < 0) return NULL;
+    count = view[0].len / 4 - 1;
+    size = view[3].len / 4;
+    good = count >= 0 && view[1].len == view[3].len && (size == 0 || count <= view[2].len / 4 / size);
+    if (good) {
+        Py_BEGIN_ALLOW_THREADS
+        mix_rows(view[0].buf, view[1].buf, view[2].buf, (size_t)count, (size_t)size, view[3].buf);
+        Py_END_ALLOW_THREADS
+    }
+    return give_buffers(view, 4, good);
 }
 
 static PyMethodDef module_methods[] = {
     {"hash64", module_hash, METH_VARARGS, "hash64(bytes): the 64-bit hash of a key."},
     {"hash_pair", module_hash_pair, METH_VARARGS, "hash_pair(left, right): the hash of a 2-gram."},
-    {"multiply", module_multiply, METH_VARARGS, "multiply(starts, columns, values, dense, out, columns, width)."},
+    {"multiply", module_multiply, METH_VARARGS, "multiply(starts, columns, values, dense, out, scales, columns, width)."},
+    {"dots", module_dots, METH_VARARGS, "dots(vectors, vector, out, count): their products, in lanes."},
+    {"mix", module_mix, METH_VARARGS, "mix(weights, first, vectors, out): their weighted sum."},
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module) {

@@ -16,9 +16,6 @@ from stance.schema import NEUTRAL
 from stance.scorer import Scorer, check_texts
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from scipy.sparse import csr_matrix
-
     from stance.linear import Floats
 
 # NumPy and the reference are imported by whoever needs them: a sentence can be classified before either is loaded.
@@ -29,11 +26,11 @@ CHUNK = 8192
 SLICE = 1024
 """Texts a thread takes at a time."""
 
-_kernel: Any
+kernel: Any
 try:
-    _kernel = importlib.import_module("stance._kernel")
+    kernel = importlib.import_module("stance._kernel")
 except ImportError as error:  # built without a compiler, or for a Python that it cannot serve
-    _kernel = None
+    kernel = None
     MISSING = str(error)
 
 
@@ -45,9 +42,9 @@ def make_scorer(model: Model) -> Scorer:
         ImportError: the environment insists on the compiled scorer, and it is missing.
     """
     wanted = os.environ.get(SWITCH, "")
-    if wanted == "compiled" and _kernel is None:
+    if wanted == "compiled" and kernel is None:
         raise ImportError(f"{SWITCH}=compiled, but the compiled scorer is not installed: {MISSING}")
-    if _kernel is None or wanted == "reference" or not CompiledScorer.fits(model):
+    if kernel is None or wanted == "reference" or not CompiledScorer.fits(model):
         from stance.reference import ReferenceScorer
 
         return ReferenceScorer(model)
@@ -63,7 +60,7 @@ class CompiledScorer:
         """Raises ValueError where a key occurs twice, or a weight is no number."""
         self._targets = model.schema.target_names
         self._width = len(model.heads.bias)
-        self._kernel = _kernel.Kernel(_spec(model))
+        self._kernel = kernel.Kernel(_spec(model))
 
     @staticmethod
     def fits(model: Model) -> bool:
@@ -134,20 +131,6 @@ class CompiledScorer:
         import numpy as np
 
         return np.frombuffer(b"".join(parts), dtype=np.float64).reshape(-1, self._width).copy()
-
-
-def multiply(matrix: csr_matrix, dense: NDArray[Any]) -> NDArray[Any]:
-    """A sparse matrix times a dense one of up to 16 columns, in single precision: the same bytes as SciPy's product."""
-    import numpy as np
-
-    compiled = _kernel is not None and os.environ.get(SWITCH, "") != "reference"
-    if not compiled or dense.shape[1] > 16 or matrix.indices.dtype != np.int32:
-        product: NDArray[Any] = matrix @ dense
-        return product
-    out = np.empty((matrix.shape[0], dense.shape[1]), dtype=np.float32)
-    dense = np.ascontiguousarray(dense)
-    _kernel.multiply(matrix.indptr, matrix.indices, matrix.data, dense, out, dense.shape[0], dense.shape[1])
-    return out
 
 
 def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, ...]]]:

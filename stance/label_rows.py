@@ -133,8 +133,8 @@ def _stances(values: Mapping[str, Any], schema: Schema) -> dict[str, str]:
 
 def _agreeing(one: Mapping[str, Any], other: Mapping[str, Any], schema: Schema) -> dict[str, str]:
     """Both sets of stances, checked; a target that has two different ones is an error."""
-    if not one:
-        return parse_stances(other, schema)
+    if not one or not other:
+        return parse_stances(one or other, schema)
     found, others = parse_stances(one, schema), parse_stances(other, schema)
     for target, stance in others.items():
         if found.setdefault(target, stance) != stance:

@@ -42,10 +42,10 @@ def sigmoid(logits: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-np.maximum(logits, -700.0)))
 
 
-def softmax(logits: Floats) -> Floats:
-    """Softmax over the last axis, without overflow."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Floats = raised / raised.sum(axis=-1, keepdims=True)
+def softmax(logits: Floats, axis: int = -1) -> Floats:
+    """Softmax over an axis, without overflow."""
+    raised = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    probabilities: Floats = raised / raised.sum(axis=axis, keepdims=True)
     return probabilities
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,12 @@ class Schema:
                         + did_you_mean(group, self.entities)
                     )
 
-    @property
+    @cached_property
     def topic_names(self) -> tuple[str, ...]:
         """Topics in schema order."""
         return tuple(topic.name for topic in self.topics)
 
-    @property
+    @cached_property
     def target_names(self) -> tuple[str, ...]:
         """Targets in schema order."""
         return tuple(target.name for target in self.targets)

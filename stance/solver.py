@@ -12,6 +12,9 @@ It minimises what scikit-learn's `LogisticRegression` does, sum of log losses + 
 feature is scaled by how much it tells of the head's classes (`naive_bayes_scales`), so that what tells more is held to
 zero less; the coefficients are given for the features as they are. And the intercept is the weight of a constant
 feature of value `CONSTANT`, and so is held to zero a little, too.
+
+The coefficients of more than two classes, one column each, sum to zero at the minimum, and in every step. They are kept
+by their coordinates in that plane, one column less (`plane`); inner products and images are the same there.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.compiled import multiply
 from stance.linear import Floats, Ints
+from stance.products import Singles, dots, mix, multiply
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -38,20 +41,18 @@ TOLERANCE = 0.0003
 """Stop where a head's gradient is this much smaller than at the start."""
 STEPS = 500
 """At most so many for one strength."""
-MEMORY = 24
+MEMORY = 32
 """Steps that the curvature is estimated from."""
 FLAT = (-0.3, 0.1)
 """A step ends where the slope along its direction, over its steepness at the start, lies between these."""
 TRIES = 30
 """Step lengths tried for one step, at most."""
-_ROOM = {3: 4, 5: 8, 6: 8, 7: 8}  # columns -> columns that are multiplied faster, the last ones zero
 Mask = NDArray[np.bool_]
-Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Design:
-    """The feature matrix X = [direct, spelled @ grams].
+    """The feature matrix X = [direct, spelled @ grams], in single precision.
 
     Attributes:
         direct: (sentences, features) of all blocks but the character n-grams.
@@ -118,26 +119,47 @@ def solve(design: Design, problems: Sequence[Problem], path: Sequence[Sequence[f
         yield products.solutions([search.rows for search in searches])
 
 
-def naive_bayes_scales(design: Design, problem: Problem) -> Floats:
-    """1 + the log ratios of a feature's rate in each class to its rate in the others, as root mean square: (features,).
+def plane(columns: int) -> Singles:
+    """An orthonormal basis of the vectors that sum to zero (Helmert's contrasts): (columns, columns - 1); of a single
+    column, that column."""
+    if columns == 1:
+        return np.ones((1, 1), dtype=np.float32)
+    found = np.zeros((columns, columns - 1))
+    for k in range(1, columns):
+        found[:k, k - 1], found[k, k - 1] = 1, -k
+    basis: Singles = (found / np.sqrt((found**2).sum(axis=0))).astype(np.float32)
+    return basis
+
+
+def naive_bayes_scales(design: Design, problems: Sequence[Problem]) -> Floats:
+    """1 + the log ratios of a feature's rate in each class to its rate in the others, as root mean square: (features,
+    problems).
 
     The idea is of Wang and Manning (2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification"),
     who take the log ratio alone, for two classes. A rate is the share of sentences with the feature, as if there were
     `SMOOTHING` more with it, divided among the classes; a character n-gram counts once for each word. The scales'
     mean square, weighed by how often the features occur, is 1. Only rows that count are looked at.
     """
-    truth = np.zeros((len(problem.labels), max(problem.columns, 2)))
-    truth[np.arange(len(truth)), problem.labels] = problem.rows
-    totals = np.maximum(truth.sum(axis=0), 1e-9)
-    ones = [_ones(matrix) for matrix in (design.direct, design.spelled, design.grams)]
-    counts = np.vstack([ones[0].T @ truth, ones[2].T @ (ones[1].T @ truth)])
-    added = SMOOTHING * totals / totals.sum()
-    rates = (counts + added) / (totals + added)
-    rest = SMOOTHING - added
-    others = (counts.sum(axis=1, keepdims=True) - counts + rest) / (totals.sum() - totals + rest)
-    scales = 1 + np.sqrt((np.log(rates / others) ** 2).mean(axis=1))
-    often = counts.sum(axis=1)
-    found: Floats = scales / np.sqrt((scales**2 * often).sum() / max(often.sum(), 1))
+    return _scales([m.T.tocsr() for m in (design.direct, design.spelled, design.grams)], problems)
+
+
+def _scales(transposed: Sequence[csr_matrix], problems: Sequence[Problem]) -> Floats:
+    sizes = [max(problem.columns, 2) for problem in problems]
+    truths = np.zeros((transposed[0].shape[1], sum(sizes)), dtype=np.float32)
+    edges = np.cumsum([0, *sizes])
+    for problem, start in zip(problems, edges, strict=False):
+        truths[np.arange(len(truths)), start + problem.labels] = problem.rows
+    direct, spelled, grams = map(_ones, transposed)  # so that the sums below are of ones, and exact
+    counted = np.vstack([multiply(direct, truths), multiply(grams, multiply(spelled, truths))]).astype(float)
+    found = np.empty((len(counted), len(problems)))
+    for i, part in enumerate(slice(*pair) for pair in pairwise(edges)):
+        counts, totals = counted[:, part], np.maximum(truths[:, part].sum(axis=0, dtype=float), 1e-9)
+        added = SMOOTHING * totals / totals.sum()
+        rates = (counts + added) / (totals + added)
+        often = counts.sum(axis=1)
+        others = (often[:, None] - counts + SMOOTHING - added) / (totals.sum() - totals + SMOOTHING - added)
+        scales = 1 + np.sqrt((np.log(rates / others) ** 2).mean(axis=1))
+        found[:, i] = scales / np.sqrt((scales**2 * often).sum() / max(often.sum(), 1))
     return found
 
 
@@ -152,71 +174,71 @@ class _Products:
 
     def __init__(self, design: Design, problems: Sequence[Problem]) -> None:
         self._design = design
-        self._matrices = [m.astype(np.float32) for m in (design.direct, design.spelled, design.grams)]
+        self._matrices = [design.direct, design.spelled, design.grams]
         self._transposed = [m.T.tocsr() for m in self._matrices]
         # The products are of scaled features twice, once on the way to them and once back.
-        self._squares = [naive_bayes_scales(design, problem) ** 2 for problem in problems]
-        self._columns = [problem.columns for problem in problems]
+        self._squares = _scales(self._transposed, problems) ** 2
+        self._planes = [plane(problem.columns) for problem in problems]
         self._now: list[int] = []
         self._squares_now: list[Singles] = []
 
     def of(self, heads: Sequence[int], rows: Sequence[Singles]) -> list[Singles]:
         """X X' times each head's rows, arrays of (columns, sentences)."""
-        # A head's columns of more than one sum to zero, and so do their images: its last need not be worked out.
-        needed = [given[:-1] if len(given) > 1 else given for given in rows]
-        width = sum(map(len, needed))
-        room = _ROOM.get(width, width)
+        sizes = [len(given) for given in rows]
+        width = sum(sizes)
+        room = 1 << (width - 1).bit_length()  # that many are multiplied faster; the last ones are zero
         if list(heads) != self._now:  # mostly the same again
             self._now = list(heads)
             squares = np.zeros((self._design.width, room), dtype=np.float32)
-            columns = [np.repeat(self._squares[i][:, None], len(n), axis=1) for i, n in zip(heads, needed, strict=True)]
-            squares[:, :width] = np.hstack(columns)
+            squares[:, :width] = np.repeat(self._squares[:, self._now], sizes, axis=1)
             self._squares_now = np.split(squares, [self._design.direct.shape[1]])
         given = np.zeros((rows[0].shape[1], room), dtype=np.float32)
-        given[:, :width] = np.vstack(needed).T
+        given[:, :width] = np.vstack(rows).T
         (direct, spelled, grams), (direct_t, spelled_t, grams_t) = self._matrices, self._transposed
         of_direct, of_grams = self._squares_now
-        image = multiply(direct, multiply(direct_t, given) * of_direct)
-        image += multiply(spelled, multiply(grams, multiply(grams_t, multiply(spelled_t, given)) * of_grams))
+        image = multiply(direct, multiply(direct_t, given, of_direct))
+        image += multiply(spelled, multiply(grams, multiply(grams_t, multiply(spelled_t, given), of_grams)))
         image += np.float32(CONSTANT**2) * given.sum(axis=0)
-        parts = np.split(image.T[:width], np.cumsum([len(part) for part in needed])[:-1])
-        return [
-            np.vstack([part, -part.sum(axis=0)]) if self._columns[i] > 1 else np.ascontiguousarray(part)
-            for i, part in zip(heads, parts, strict=True)
-        ]
+        return np.split(np.ascontiguousarray(image.T[:width]), np.cumsum(sizes)[:-1])
 
     def solutions(self, rows: Sequence[Singles]) -> list[Solution]:
         """X' times each head's rows, in double precision."""
         design = self._design
-        a = np.vstack(rows).T.astype(float)
+        a = np.vstack([basis.astype(float) @ given for basis, given in zip(self._planes, rows, strict=True)]).T
         coefficients = np.vstack([design.direct.T @ a, design.grams.T @ (design.spelled.T @ a)])
         intercepts = CONSTANT**2 * a.sum(axis=0)
-        edges = np.cumsum([0, *self._columns])
+        edges = np.cumsum([0, *(len(basis) for basis in self._planes)])
         parts = [slice(start, stop) for start, stop in pairwise(edges)]
         return [
             Solution(square[:, None] * coefficients[:, part], intercepts[part])
-            for square, part in zip(self._squares, parts, strict=True)
+            for square, part in zip(self._squares.T, parts, strict=True)
         ]
 
 
 class _Search:
-    """One head's search. A vector is an array of (columns, sentences), coefficients of rows; its image is X X' times
-    it, and its inner product with another, as coefficients of features, is that with the other's image."""
+    """One head's search. A vector holds coefficients of rows, (columns, sentences), and is kept flat; its image is X X'
+    times it, and its inner product with another, as coefficients of features, is that with the other's image."""
 
     def __init__(self, problem: Problem) -> None:
-        shape = (problem.columns, len(problem.labels))
-        self.rows = np.zeros(shape, dtype=np.float32)
-        self._scores = np.zeros(shape, dtype=np.float32)
+        self._plane = plane(problem.columns)
+        self._shape = (self._plane.shape[1], len(problem.labels))
+        self._rows = np.zeros(self._shape, dtype=np.float32).ravel()
+        self._scores = np.zeros_like(self._rows)
         self._counted = problem.rows.astype(np.float32)
         self._truth = np.eye(max(problem.columns, 2), dtype=np.float32)[-problem.columns :, problem.labels]
         self._first = 0.0  # the gradient's norm at zero
 
+    @property
+    def rows(self) -> Singles:
+        """Where it is: coefficients of rows, (columns, sentences)."""
+        return self._rows.reshape(self._shape)
+
     def run(self, strength: float) -> Generator[Singles, Singles, None]:
         """Go on to the minimum at a strength. Yields the gradient, and is sent its image, until it is small."""
         decay = np.float32(1 / strength)
-        memory = _Memory(self.rows.size)
-        gradient = self._gradient(self.rows, self._scores, decay)
-        image = yield gradient
+        memory = _Memory(len(self._rows))
+        gradient = self._pull(self._scores) + decay * self._rows
+        image = (yield gradient.reshape(self._shape)).ravel()
         self._first = self._first or _norm(gradient, image)
         for _ in range(STEPS):
             if _norm(gradient, image) <= TOLERANCE * self._first:
@@ -225,45 +247,47 @@ class _Search:
             steepness = -_dot(gradient, moved)
             if not steepness > 0:  # no way down in single precision
                 return
+            held, bent = decay * _dot(self._rows, moved), decay * _dot(direction, moved)
             length = tried = 1.0
             lower, upper = (0.0, -steepness), (np.inf, np.inf)
             for _ in range(TRIES):
-                rows = self.rows + np.float32(length) * direction
                 scores = self._scores + np.float32(length) * moved
-                new = self._gradient(rows, scores, decay)
-                slope = _dot(new, moved)
+                pull = self._pull(scores)
+                slope = float(_dot(pull, moved) + held + length * bent)
                 if FLAT[0] <= slope / steepness <= FLAT[1]:
                     break
                 lower, upper = ((length, slope), upper) if slope < 0 else (lower, (length, slope))
                 tried, length = length, _between(lower, upper) if upper[0] < np.inf else 4 * length
             else:
                 length = tried
-            self.rows, self._scores = rows, scores
-            new_image = yield new
+            self._rows, self._scores = self._rows + np.float32(length) * direction, scores
+            new = pull + decay * self._rows
+            new_image = (yield new.reshape(self._shape)).ravel()
             memory.keep(length, direction, moved, new - gradient, new_image - image, new_image)
             gradient, image = new, new_image
 
-    def _gradient(self, rows: Singles, scores: Singles, decay: np.float32) -> Singles:
-        """Of the objective: coefficients of rows, like its argument."""
+    def _pull(self, scores: Singles) -> Singles:
+        """The gradient of the log losses: coefficients of rows, like its argument."""
         found: Singles
-        if len(scores) == 1:
-            found = np.reciprocal(1 + np.exp(-np.maximum(scores, np.float32(-80))))
+        if len(self._plane) == 1:
+            found = np.reciprocal(1 + np.exp(-np.maximum(scores[None], np.float32(-80))))
         else:
-            found = np.exp(scores - scores.max(axis=0))
+            found = np.einsum("ck,kn->cn", self._plane, scores.reshape(self._shape))
+            found -= found.max(axis=0)
+            np.exp(found, out=found)
             found /= found.sum(axis=0)
         found -= self._truth
         found *= self._counted
-        found += decay * rows
-        return found
+        return found.ravel() if len(found) == 1 else np.einsum("ck,cn->kn", self._plane, found).ravel()
 
 
 class _Memory:
     """The latest steps of a search and the changes of the gradient that they brought, their images, and all their
-    inner products, which give the next direction."""
+    inner products, which give the next direction. Vectors are flat here."""
 
     def __init__(self, size: int) -> None:
         self._count = 0
-        # Steps, and MEMORY rows below each the change that it brought.
+        # A step, and after it the change that it brought; then the next one's.
         self._vectors = np.zeros((2 * MEMORY, size), dtype=np.float32)
         self._images = np.zeros((2 * MEMORY, size), dtype=np.float32)
         self._products = np.zeros((2 * MEMORY, 2 * MEMORY))
@@ -273,29 +297,30 @@ class _Memory:
     def direction(self, gradient: Singles, image: Singles) -> tuple[Singles, Singles]:
         """L-BFGS's direction of descent, and its image."""
         products, slopes = self._products, self._slopes
-        latest = [(self._count - 1 - i) % MEMORY for i in range(min(self._count, MEMORY))]
+        latest = [2 * ((self._count - 1 - i) % MEMORY) for i in range(min(self._count, MEMORY))]
         # The direction is a combination of the kept vectors, by these weights, and of the gradient.
         weights, own = np.zeros(2 * MEMORY), -1.0
         shares = []
         for step in latest:
-            change = MEMORY + step
+            change = step + 1
             share = (products[step] @ weights + own * slopes[step]) / products[step, change]
             weights[change] -= share
             shares.append(share)
         if latest:
-            step, change = latest[0], MEMORY + latest[0]
-            scale = products[step, change] / products[change, change]
+            step, change = latest[0], latest[0] + 1
+            # The inverse Hessian's, to begin with: the geometric mean of the two estimates of Barzilai and Borwein
+            # (1988, "Two-Point Step Size Gradient Methods"). The shorter one, which is common, takes half as many
+            # steps more.
+            scale = np.sqrt(products[step, step] / products[change, change])
             weights, own = weights * scale, own * scale
         for step, share in zip(reversed(latest), reversed(shares), strict=True):
-            change = MEMORY + step
+            change = step + 1
             weights[step] += share - (products[change] @ weights + own * slopes[change]) / products[step, change]
         self._along = products @ weights + own * slopes  # products with the direction
-        mixed, part = weights.astype(np.float32), np.float32(own)
-        shape = gradient.shape
-        return (
-            np.einsum("i,ij->j", mixed, self._vectors).reshape(shape) + part * gradient,
-            np.einsum("i,ij->j", mixed, self._images).reshape(shape) + part * image,
-        )
+        used = self._used
+        mixed = np.append(own, weights[:used]).astype(np.float32)
+        direction, moved = mix(mixed, gradient, self._vectors[:used]), mix(mixed, image, self._images[:used])
+        return direction, moved
 
     def keep(
         self, length: float, direction: Singles, moved: Singles, change: Singles, changed: Singles, image: Singles
@@ -304,22 +329,26 @@ class _Memory:
         both; the last argument is the new gradient's image."""
         before, products = self._slopes, self._products
         curvature = length * _dot(change, moved)
-        if not curvature > 0:  # lost in rounding
-            self._slopes = np.einsum("ij,j->i", self._vectors, image.ravel()).astype(float)
-            return
-        first, second = self._count % MEMORY, MEMORY + self._count % MEMORY
-        self._count += 1
-        for place, vector, its_image in (
-            (first, np.float32(length) * direction, np.float32(length) * moved),
-            (second, change, changed),
-        ):
-            self._vectors[place], self._images[place] = vector.ravel(), its_image.ravel()
-        self._slopes = np.einsum("ij,j->i", self._vectors, image.ravel()).astype(float)
-        products[first] = products[:, first] = length * self._along
-        products[second] = products[:, second] = self._slopes - before
-        products[first, first] = length**2 * _dot(direction, moved)
-        products[second, second] = _dot(change, changed)
-        products[first, second] = products[second, first] = curvature
+        if curvature > 0:  # not lost in rounding
+            first, second = 2 * (self._count % MEMORY), 2 * (self._count % MEMORY) + 1
+            self._count += 1
+            for place, vector, its_image in (
+                (first, np.float32(length) * direction, np.float32(length) * moved),
+                (second, change, changed),
+            ):
+                self._vectors[place], self._images[place] = vector, its_image
+        self._slopes = np.zeros(2 * MEMORY)
+        self._slopes[: self._used] = dots(self._vectors[: self._used], image)
+        if curvature > 0:
+            products[first] = products[:, first] = length * self._along
+            products[second] = products[:, second] = self._slopes - before
+            products[first, first] = length**2 * _dot(direction, moved)
+            products[second, second] = _dot(change, changed)
+            products[first, second] = products[second, first] = curvature
+
+    @property
+    def _used(self) -> int:
+        return 2 * min(self._count, MEMORY)
 
 
 def _between(lower: tuple[float, float], upper: tuple[float, float]) -> float:
@@ -329,8 +358,7 @@ def _between(lower: tuple[float, float], upper: tuple[float, float]) -> float:
 
 
 def _dot(one: Singles, other: Singles) -> float:
-    # Not by BLAS, here and above: its sums depend on how many threads it takes.
-    return float(np.einsum("i,i->", one.ravel(), other.ravel()))
+    return float(dots(one[None], other)[0])
 
 
 def _norm(vector: Singles, image: Singles) -> float:

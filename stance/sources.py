@@ -80,6 +80,8 @@ def is_folder(source: Source) -> bool:
 
 def missing(value: object) -> bool:
     """True for None, NaN and pandas' NA and NaT: no value."""
+    if isinstance(value, str):  # mostly
+        return False
     # By name, so that pandas need not be imported to recognise what only pandas makes.
     nan = isinstance(value, float) and math.isnan(value)
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")

@@ -85,30 +85,31 @@ def stratify(content: Ints, shares: Sequence[float], seed: int, fixed: Ints | No
     expected = np.outer(wanted, total[total > 0])
     generator = np.random.default_rng(seed)
     bound = np.full(len(held), -1) if fixed is None else fixed
-    best, least = np.zeros(len(held), dtype=np.int64), math.inf
-    for _ in range(max(1, min(_ORDERS, _ORDERED_GROUPS // max(len(held), 1)))):
-        # The random factor is what the seed moves; without it the order would leave nothing to chance.
-        rarity = (held / expected.sum(axis=0)).sum(axis=1) * generator.uniform(0.7, 1.4, len(held))
-        part_of, error = _greedy(held, expected, np.argsort(-rarity, kind="stable"), bound)
-        if error < least:
-            best, least = part_of, error
-    return _without_empty_parts(best, held, len(wanted), bound)
+    orders = max(1, min(_ORDERS, _ORDERED_GROUPS // max(len(held), 1)))
+    # The random factor is what the seed moves; without it the order would leave nothing to chance.
+    rarity = (held / expected.sum(axis=0)).sum(axis=1) * generator.uniform(0.7, 1.4, (orders, len(held)))
+    parts, errors = _greedy(held, expected, np.argsort(-rarity, axis=1, kind="stable"), bound)
+    return _without_empty_parts(parts[int(errors.argmin())], held, len(wanted), bound)
 
 
-def _greedy(content: Floats, expected: Floats, order: Ints, bound: Ints) -> tuple[Ints, float]:
-    """Each free group in turn to the part where it adds the least error; also the error in the end."""
+def _greedy(content: Floats, expected: Floats, orders: Ints, bound: Ints) -> tuple[Ints, Floats]:
+    """Each free group in turn to the part where it adds the least error, for some orders side by side: (orders, groups)
+    parts, and the error in the end, (orders,)."""
     weight = 1 / expected
     surplus = -expected
-    part_of = bound.copy()
     np.add.at(surplus, bound[bound >= 0], content[bound >= 0])
-    for group in order[bound[order] < 0]:
-        held = content[group]
+    surpluses = np.repeat(surplus[None], len(orders), axis=0)
+    part_of = np.repeat(bound[None], len(orders), axis=0)
+    free = orders[bound[orders] < 0].reshape(len(orders), -1)  # as many in every order
+    each = np.arange(len(orders))
+    for groups in free.T:
+        held = content[groups][:, None]
         # (surplus + held)^2 - surplus^2, for every part at once
-        added = (weight * (2 * surplus + held) * held).sum(axis=1)
-        part = int(added.argmin())
-        part_of[group] = part
-        surplus[part] += held
-    return part_of, float((weight * surplus**2).sum())
+        added = (weight * (2 * surpluses + held) * held).sum(axis=2)
+        parts = added.argmin(axis=1)
+        part_of[each, groups] = parts
+        surpluses[each, parts] += held[:, 0]
+    return part_of, (weight * surpluses**2).sum(axis=(1, 2))
 
 
 def _without_empty_parts(part_of: Ints, content: Floats, parts: int, bound: Ints) -> Ints:

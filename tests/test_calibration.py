@@ -29,6 +29,14 @@ def test_log_loss_counts_rows_by_their_weights() -> None:
     assert log_loss(scores, truth) == pytest.approx((np.log(4 / 3) + 3 * np.log(4)) / 4)
 
 
+def test_scores_that_point_the_wrong_way_are_not_listened_to() -> None:
+    # What is left are the classes' shares, 3 of 4 and 1 of 4: their log ratio is log(1/3).
+    scores = np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    scale, shift = calibrate(scores, Truth(("absent", "present"), np.array([0, 0, 0, 1]), np.ones(4)))
+    assert scale < 1e-5
+    assert shift == pytest.approx([0, np.log(1 / 3)], abs=1e-4)
+
+
 def test_calibration_undoes_a_scale_and_a_shift() -> None:
     random = np.random.default_rng(0)
     right = random.normal(size=(20_000, 3)) * 2

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from scipy.sparse import random as random_matrix
 
 import stance
+from stance import products
 from stance.classifier import Classifier
-from stance.compiled import CompiledScorer, multiply
+from stance.compiled import CompiledScorer
 from stance.errors import ModelError, OptionError
 from stance.labels import read_rows
 from stance.model import Heads
@@ -241,11 +242,39 @@ def test_a_key_that_occurs_twice_and_a_weight_that_is_no_number_are_refused(tiny
         Classifier(dataclasses.replace(tiny_model.model, heads=Heads(heads.keys, infinite, heads.bias)))
 
 
-@pytest.mark.parametrize("columns", [1, 3, 9, 11, 16, 17])
-def test_the_compiled_product_gives_scipy_s_bytes(columns: int) -> None:
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 8, 9, 16, 17])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_compiled_product_gives_scipy_s_bytes(columns: int, scaled: bool) -> None:
     matrix = random_matrix(60, 40, density=0.3, format="csr", dtype=np.float32, random_state=1)
-    dense = np.random.default_rng(1).normal(size=(40, columns)).astype(np.float32)
-    assert (multiply(matrix, dense) == matrix @ dense).all()
+    random = np.random.default_rng(1)
+    dense = random.normal(size=(40, columns)).astype(np.float32)
+    scales = random.normal(size=(60, columns)).astype(np.float32) if scaled else None
+    assert (products.multiply(matrix, dense, scales) == matrix @ dense * (1 if scales is None else scales)).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 64, 4095, 4096, 4097, 9000])
+def test_the_compiled_sums_give_numpy_s_bytes(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(size)
+    vectors = random.normal(size=(5, size)).astype(np.float32)
+    weights = random.normal(size=4).astype(np.float32)
+    compiled = products.dots(vectors, vectors[2]), products.mix(weights, vectors[0], vectors[1:4])
+    monkeypatch.setattr(products, "_kernel", None)
+    plain = products.dots(vectors, vectors[2]), products.mix(weights, vectors[0], vectors[1:4])
+    assert (compiled[0] == plain[0]).all()
+    assert (compiled[1] == plain[1]).all()
+    assert np.allclose(plain[0], vectors.astype(float) @ vectors[2], atol=1e-2)
+    assert np.allclose(plain[1], weights.astype(float) @ vectors[:4], atol=1e-4)
+
+
+def test_sums_of_parts_that_do_not_fit_together_are_refused() -> None:
+    two, three = np.ones((2, 4), dtype=np.float32), np.ones(3, dtype=np.float32)
+    out = np.empty((3, products.LANES), dtype=np.float32)
+    with pytest.raises(ValueError, match="do not fit together"):
+        kernel.dots(two, two[0], out, 3)
+    with pytest.raises(ValueError, match="do not fit together"):
+        kernel.mix(three, two[0], two[:1], two[1].copy())
+    with pytest.raises(ValueError, match="do not fit together"):
+        kernel.mix(three, three, two, two[1].copy())
 
 
 def test_the_environment_chooses_the_implementation() -> None:

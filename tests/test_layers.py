@@ -26,7 +26,7 @@ LAYERS = (
     ),
     ("lexicon", "features", "linear"),
     ("model", "model_folder", "scorer", "reference", "compiled", "baselines", "classifier"),
-    ("solver", "calibration", "training", "evaluation"),
+    ("products", "solver", "calibration", "training", "evaluation"),
     (
         "terminal",
         "reasons",

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.linear_model import LogisticRegression
 
 from stance import solver
-from stance.solver import Design, Problem, Solution, naive_bayes_scales, solve
+from stance.solver import Design, Problem, Solution, naive_bayes_scales, plane, solve
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def design() -> Design:
     direct = csr_matrix(random.normal(size=(120, 20)) * (random.random((120, 20)) < 0.4))
     spelled = csr_matrix((random.random((120, 60)) < 0.1).astype(float))
     grams = csr_matrix(random.normal(size=(60, 30)) * (random.random((60, 30)) < 0.2))
-    return Design(direct, spelled, grams)
+    return Design(*(part.astype(np.float32) for part in (direct, spelled, grams)))
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
     monkeypatch.setattr(solver, "CONSTANT", 30.0)  # an intercept as good as free, as scikit-learn's is
     problem = Problem(labels, np.ones(120, dtype=bool), 3)
     ((found,),) = solve(design, [problem], [[0.5]])
-    whole = hstack([design.direct, design.spelled @ design.grams]).tocsr() @ diags(naive_bayes_scales(design, problem))
+    scales = naive_bayes_scales(design, [problem])[:, 0]
+    whole = hstack([design.direct, design.spelled @ design.grams]).tocsr() @ diags(scales)
     expected = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(whole, labels)
     scores = design.scores(found.coefficients, found.intercepts)
     wanted = whole @ expected.coef_.T + expected.intercept_
@@ -54,20 +55,27 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
 def test_a_feature_of_one_class_is_scaled_up_and_one_of_all_is_not() -> None:
     # The first is in both sentences of class 0 alone, the second in all four. As if three sentences more had each, half
     # of them in each class: the first one's rates are 3.5 / 3.5 and 1.5 / 3.5, the second's are equal.
-    direct = csr_matrix(np.array([[1.0, 3.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]]))
-    design = Design(direct, csr_matrix((4, 1)), csr_matrix((1, 0)))
-    found = naive_bayes_scales(design, Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1))
+    direct = csr_matrix(np.float32([[1.0, 3.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]]))
+    design = Design(direct, csr_matrix((4, 1), dtype=np.float32), csr_matrix((1, 0), dtype=np.float32))
+    found = naive_bayes_scales(design, [Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1)])[:, 0]
     ratio = np.log(3.5 / 1.5)
     root = np.sqrt((2 * (1 + ratio) ** 2 + 4 * 1) / 6)
     assert found == pytest.approx([(1 + ratio) / root, 1 / root])
 
 
 def test_scales_look_only_at_rows_that_count() -> None:
-    direct = csr_matrix(np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
-    design = Design(direct, csr_matrix((4, 1)), csr_matrix((1, 0)))
+    direct = csr_matrix(np.float32([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
+    design = Design(direct, csr_matrix((4, 1), dtype=np.float32), csr_matrix((1, 0), dtype=np.float32))
     counted = np.array([True, True, True, False])
-    one, two = (naive_bayes_scales(design, Problem(np.array([0, 1, 0, k]), counted, 1)) for k in (0, 1))
+    one, two = (naive_bayes_scales(design, [Problem(np.array([0, 1, 0, k]), counted, 1)]) for k in (0, 1))
     assert np.allclose(one, two)
+
+
+@pytest.mark.parametrize("columns", [2, 3, 7])
+def test_a_plane_s_columns_sum_to_zero_and_are_orthonormal(columns: int) -> None:
+    basis = plane(columns)
+    assert np.allclose(basis.sum(axis=0), 0, atol=1e-6)
+    assert np.allclose(basis.T @ basis, np.eye(columns - 1), atol=1e-6)
 
 
 def test_heads_side_by_side_are_each_fitted_as_alone(design: Design, labels: np.ndarray) -> None:

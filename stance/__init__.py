@@ -151,7 +151,7 @@ def load(model: PathLike = DEFAULT_MODEL) -> Classifier:
     from stance.classifier import Classifier
     from stance.model_folder import load_model
 
-    return Classifier(load_model(model))
+    return load_model(model, Classifier)
 
 
 def _default_model() -> Classifier:

@@ -29,6 +29,10 @@
 #include <emmintrin.h>
 #endif
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 /* A second copy of the loop over half-precision rows, for processors that widen them by themselves. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
@@ -66,6 +70,42 @@ enum {
     CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
     BLOCK = 8192          /* texts whose predictions are made at a time */
 };
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+#if defined(__linux__)
+#define HUGE ((size_t)1 << 21)
+static size_t huge_size(size_t size) { return (size + HUGE - 1) / HUGE * HUGE; }
+#endif
+
+/* Zeros; in large pages where they fill half of one: a small page touched for the first time, or looked at out of
+ * order, costs more than what is done with it. */
+static void *zeros_new(size_t count, size_t each) {
+#if defined(__linux__)
+    if (count && count <= SIZE_MAX / 4 / each && count * each >= HUGE / 2) {
+        size_t size = huge_size(count * each);
+        u8 *block = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *from;
+        if (block == MAP_FAILED) return NULL;
+        from = (u8 *)(((uintptr_t)block + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+        if (from > block) munmap(block, (size_t)(from - block));
+        if (block + HUGE > from) munmap(from + size, (size_t)(block + HUGE - from));
+        (void)madvise(from, size, MADV_HUGEPAGE);
+        return from;
+    }
+#endif
+    return calloc(count ? count : 1, each);
+}
+
+static void zeros_free(void *from, size_t count, size_t each) {
+#if defined(__linux__)
+    if (from && count * each >= HUGE / 2) {
+        munmap(from, huge_size(count * each));
+        return;
+    }
+#endif
+    (void)count, (void)each;
+    free(from);
+}
 
 /* ---- hashing --------------------------------------------------------------------------------------------------- */
 
@@ -149,7 +189,7 @@ INLINE u64 hash_pair(u64 left, u64 right) {
 typedef struct {
     u64 *cells;
     u64 *bits; /* a bit for each hash it holds, by the hash's upper half: a clear one spares a look at the cells */
-    size_t size, limit;
+    size_t size, limit, room; /* room: the cells, and the numbers that hold the bits */
     u64 mask, bit_mask;
 } Table;
 
@@ -160,14 +200,14 @@ static int table_init(Table *t, size_t limit, int gate) {
     t->limit = limit;
     t->mask = cells - 1;
     t->bit_mask = 8 * cells - 1;
-    t->cells = calloc(cells, sizeof *t->cells);
-    t->bits = gate ? calloc(cells / 8, sizeof *t->bits) : NULL;
-    return t->cells && (t->bits || !gate) ? 0 : -1;
+    t->room = gate ? cells + cells / 8 : cells;
+    t->cells = zeros_new(t->room, sizeof *t->cells);
+    t->bits = gate && t->cells ? t->cells + cells : NULL;
+    return t->cells ? 0 : -1;
 }
 
 static void table_free(Table *t) {
-    free(t->cells);
-    free(t->bits);
+    zeros_free(t->cells, t->room, sizeof *t->cells);
     memset(t, 0, sizeof *t);
 }
 
@@ -1469,52 +1509,132 @@ static long read_long(PyObject *dict, const char *key) {
     return given ? PyLong_AsLong(given) : -1;
 }
 
-/* Hash a key of the word block: a 2-gram is two units with a space between. */
-static u64 hash_key(const u8 *p, size_t n) {
-    const u8 *space = memchr(p, ' ', n);
-    if (!space) return hash_bytes(p, n);
-    return hash_pair(hash_bytes(p, (size_t)(space - p)), hash_bytes(space + 1, n - (size_t)(space - p) - 1));
+/* Whether all of it is UTF-8, as Python reads it. */
+static int is_utf8(const u8 *s, size_t size) {
+    const u8 *stop = s + size;
+    for (s += ascii_run(s, size); s < stop; s += ascii_run(s, (size_t)(stop - s))) {
+        int step = character_size(s, stop);
+        if (!step || (s[0] == 0xED && s[1] > 0x9F)) return 0; /* lone surrogates have no UTF-8 */
+        s += step;
+    }
+    return 1;
 }
 
-/* A table of the keys in a buffer, one a line; -1 with an exception set where two share a hash. */
-static int read_keys(PyObject *dict, const char *name, Table *table, size_t *count, int pairs) {
-    PyObject *given = PyDict_GetItemString(dict, name);
-    Py_buffer view;
-    Py_ssize_t size;
-    u8 *copy;
-    size_t lines = 0, from = 0;
-    int failed = 0;
-    if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
-    size = view.len;
-    copy = calloc((size_t)size + PAD, 1);
-    if (copy) memcpy(copy, view.buf, (size_t)size);
-    PyBuffer_Release(&view);
-    if (!copy) {
-        PyErr_NoMemory();
-        return -1;
+/* A bit for each of 64 bytes that is one of two. */
+INLINE u64 either(const u8 *p, u8 one, u8 other) {
+    u64 bits = 0;
+#if defined(__SSE2__)
+    for (int i = 0; i < 4; i++) {
+        __m128i some = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(some, _mm_set1_epi8((char)one)), _mm_cmpeq_epi8(some, _mm_set1_epi8((char)other)));
+        bits |= (u64)(u16)_mm_movemask_epi8(found) << (16 * i);
     }
-    if (size) lines = 1;
-    for (Py_ssize_t i = 0; i < size; i++) lines += copy[i] == '\n';
-    if (table_init(table, lines, pairs) < 0) {
-        PyErr_NoMemory();
-        failed = 1;
-    }
-    for (size_t i = 0; i < lines && !failed;) {
-        u64 some[32]; /* hashed together, so that their cells are on the way while others are hashed */
-        int count = 0;
-        for (; i < lines && count < 32; i++) {
-            const u8 *end = memchr(copy + from, '\n', (size_t)size - from);
-            size_t n = end ? (size_t)(end - copy) - from : (size_t)size - from;
-            some[count] = pairs ? hash_key(copy + from, n) : hash_bytes(copy + from, n);
-            PREFETCH(&table->cells[some[count++] & table->mask]);
-            from += n + 1;
+#else
+    for (int i = 0; i < 64; i++) bits |= (u64)(p[i] == one || p[i] == other) << i;
+#endif
+    return bits;
+}
+
+enum { SOME = 32, KEY_ROOM = 16 }; /* hashes added together; bytes that hashing reads beyond a key's end */
+
+/* The lines' hashes, some at a time so that their cells are on the way while others are hashed. */
+typedef struct {
+    Table *table;
+    u64 some[SOME], left; /* left: the hash of the unit before a space, or 0 */
+    size_t lines;
+    int count, twice;
+} Keys;
+
+static void keys_flush(Keys *keys) {
+    for (int i = 0; i < keys->count; i++) keys->twice |= table_add(keys->table, keys->some[i]) < 0;
+    keys->count = 0;
+}
+
+/* A unit ends: `last` of its line, or at a space, so that a 2-gram's second one follows. */
+INLINE void keys_add(Keys *keys, u64 h, int last) {
+    u64 pair = hash_pair(keys->left, h);
+    h = keys->left ? pair : h; /* without a branch, like the rest */
+    keys->left = h & ((u64)last - 1);
+    keys->some[keys->count] = h;
+    PREFETCH(&keys->table->cells[h & keys->table->mask]);
+    keys->count += last;
+    keys->lines += (size_t)last;
+    if (keys->count == SOME) keys_flush(keys);
+}
+
+/* Add all lines' hashes to the table, of 2-grams those of their pairs; an exception's text where that cannot be. */
+static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
+    Keys keys = {.table = table};
+    const u8 space = pairs ? ' ' : '\n';
+    size_t from = 0, safe = size > 64 + KEY_ROOM ? (size - KEY_ROOM) / 64 * 64 : 0;
+    u8 *rest;
+    if (!size) return table->limit ? "the parts of the kernel's model do not fit together" : NULL;
+    for (size_t at = 0; at < safe; at += 64)
+        for (u64 ends = either(p + at, '\n', space); ends; ends &= ends - 1) {
+            size_t end = at + (size_t)lowest_bit(ends);
+            keys_add(&keys, hash_word(p + from, end - from), p[end] == '\n');
+            from = end + 1;
         }
-        for (int j = 0; j < count && !failed; j++) failed = table_add(table, some[j]) < 0;
-        if (failed) PyErr_SetString(PyExc_ValueError, "a key occurs twice");
+    /* What lies behind the end is not ours to read. */
+    if (!(rest = calloc(size - from + KEY_ROOM, 1))) return "there is no memory for the keys";
+    memcpy(rest, p + from, size - from);
+    for (size_t start = 0, end = 0; end <= size - from; end++) {
+        int last = end == size - from || rest[end] == '\n';
+        if (!last && rest[end] != space) continue;
+        keys_add(&keys, hash_word(rest + start, end - start), last);
+        start = end + 1;
     }
-    free(copy);
-    *count = lines;
-    return failed ? -1 : 0;
+    free(rest);
+    keys_flush(&keys);
+    if (keys.lines != table->limit) return "the parts of the kernel's model do not fit together";
+    return keys.twice ? "a key occurs twice" : NULL;
+}
+
+#define KEYS "stance._kernel.keys"
+
+static void keys_free(PyObject *capsule) {
+    Table *table = PyCapsule_GetPointer(capsule, KEYS);
+    if (table) table_free(table);
+    free(table);
+}
+
+/* A table of the keys in a buffer, one a line, that a kernel can be made with once. */
+static PyObject *module_keys(PyObject *module, PyObject *args) {
+    PyObject *given, *capsule;
+    Py_ssize_t count;
+    int pairs;
+    Py_buffer view;
+    Table *table;
+    const char *fault = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Onp", &given, &count, &pairs)) return NULL;
+    if (!(table = calloc(1, sizeof *table))) return PyErr_NoMemory();
+    capsule = PyCapsule_New(table, KEYS, keys_free);
+    if (!capsule || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) {
+        if (!capsule) free(table);
+        Py_XDECREF(capsule);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    if (!is_utf8(view.buf, (size_t)view.len)) fault = "a key is not valid UTF-8";
+    else if (count < 0 || table_init(table, (size_t)count, pairs) < 0) fault = "there is no memory for the keys";
+    else fault = add_keys(table, view.buf, (size_t)view.len, pairs);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    if (!fault) return capsule;
+    PyErr_SetString(PyExc_ValueError, fault);
+    Py_DECREF(capsule);
+    return NULL;
+}
+
+/* Take the table of `count` keys, with the bits that spare a look where it is for 2-grams. */
+static int take_keys(PyObject *dict, const char *name, Table *table, size_t count, int pairs) {
+    PyObject *given = PyDict_GetItemString(dict, name);
+    Table *found = given ? PyCapsule_GetPointer(given, KEYS) : NULL;
+    if (!found || !found->cells || found->size != count || !found->bits != !pairs) return -1;
+    *table = *found;
+    memset(found, 0, sizeof *found);
+    return 0;
 }
 
 static int starts_init(Starts *s, size_t limit) {
@@ -1661,7 +1781,7 @@ static int all_finite(const u8 *from, size_t count) {
 
 /* The blocks' weights: the two large ones are kept as they are, the others widened. */
 static int read_rows(Kernel *k, PyObject *list) {
-    size_t lanes = (size_t)k->lanes, at = 0, large = k->word_count + k->char_count;
+    size_t lanes = (size_t)k->lanes, at = 0;
     Py_ssize_t blocks = list ? PyList_Size(list) : -1;
     if (blocks < 2) return -1;
     k->half_size = 2 * (size_t)k->width;
@@ -1676,7 +1796,7 @@ static int read_rows(Kernel *k, PyObject *list) {
         int good;
         if (PyObject_GetBuffer(PyList_GetItem(list, b), &view, PyBUF_SIMPLE) < 0) return -1;
         size = (size_t)view.len;
-        good = b > 1 || size == (b ? k->char_count : k->word_count) * k->half_size;
+        good = size % k->half_size == 0;
         if (good && !all_finite(view.buf, size / 2)) {
             PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
             good = 0;
@@ -1688,7 +1808,9 @@ static int read_rows(Kernel *k, PyObject *list) {
     }
     k->words_from = k->halves[0].buf;
     k->grams_from = k->halves[1].buf;
-    k->rows = calloc((k->features - large + 1) * lanes, sizeof *k->rows);
+    k->word_count = (size_t)k->halves[0].len / k->half_size;
+    k->char_count = (size_t)k->halves[1].len / k->half_size;
+    k->rows = calloc((k->features - k->word_count - k->char_count + 1) * lanes, sizeof *k->rows);
     if (!k->rows) {
         PyErr_NoMemory();
         return -1;
@@ -1762,8 +1884,9 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     cues = (size_t)k->cues, groups = (size_t)k->groups, contexts = (size_t)k->contexts;
-    if (read_keys(spec, "word_keys", &k->words, &k->word_count, 1) < 0 ||
-        read_keys(spec, "char_keys", &k->grams, &k->char_count, 0) < 0 || read_rows(k, PyDict_GetItemString(spec, "halves")) < 0 ||
+    if (read_rows(k, PyDict_GetItemString(spec, "halves")) < 0 ||
+        take_keys(spec, "words", &k->words, k->word_count, 1) < 0 ||
+        take_keys(spec, "grams", &k->grams, k->char_count, 0) < 0 ||
         read_doubles(spec, "bias", &k->bias, (size_t)k->width) < 0 ||
         read_doubles(spec, "thresholds", &k->thresholds, (size_t)k->width) < 0 ||
         read_doubles(spec, "blank", &k->blank, (size_t)k->width) < 0 ||
@@ -2301,6 +2424,7 @@ static PyObject *module_mix(PyObject *module, PyObject *args) {
 static PyMethodDef module_methods[] = {
     {"hash64", module_hash, METH_VARARGS, "hash64(bytes): the 64-bit hash of a key."},
     {"hash_pair", module_hash_pair, METH_VARARGS, "hash_pair(left, right): the hash of a 2-gram."},
+    {"keys", module_keys, METH_VARARGS, "keys(lines, count, pairs): a table of them, for a kernel."},
     {"multiply", module_multiply, METH_VARARGS, "multiply(starts, columns, values, dense, out, scales, columns, width)."},
     {"dots", module_dots, METH_VARARGS, "dots(vectors, vector, out, count): their products, in lanes."},
     {"mix", module_mix, METH_VARARGS, "mix(weights, first, vectors, out): their weighted sum."},

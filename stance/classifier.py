@@ -46,6 +46,9 @@ class Classifier:
         except ValueError as error:
             raise ModelError(f"does not hold a model that fits together: {error}") from None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Classifier, (self.model,)  # what scores is made anew: in another process, say
+
     def __repr__(self) -> str:
         return (
             f"Classifier(topics={list(self.schema.topic_names)}, targets={list(self.schema.target_names)}, "

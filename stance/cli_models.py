@@ -85,8 +85,9 @@ def verify_models(
     Example:
       stance models verify models/mine
     """
+    from stance.classifier import Classifier
     from stance.model_folder import find_model, load_model, shipped_models
 
     for model in models or list(shipped_models()):
-        load_model(model)
+        load_model(model, Classifier)
         typer.echo(f"{find_model(model)}: whole")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
+from stance.background import in_background
 from stance.lexicon import MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
 from stance.model import Model
 from stance.records import Prediction
@@ -57,10 +58,17 @@ class CompiledScorer:
     name = "compiled"
 
     def __init__(self, model: Model) -> None:
-        """Raises ValueError where a key occurs twice, or a weight is no number."""
+        """Raises ValueError where keys and weights do not fit together, or a weight is no number."""
         self._targets = model.schema.target_names
-        self._width = len(model.heads.bias)
-        self._kernel = kernel.Kernel(_spec(model))
+        self._width = width = len(model.heads.bias)
+
+        def keys(block: str) -> Any:
+            rows = len(model.heads.halves[block]) // (2 * width)
+            return kernel.keys(model.heads.keys[block], rows, block == "word")
+
+        grams = in_background(lambda: keys("char"))
+        spec, words = _spec(model), keys("word")
+        self._kernel = kernel.Kernel({**spec, "words": words, "grams": grams()})
 
     @staticmethod
     def fits(model: Model) -> bool:
@@ -151,7 +159,7 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, .
 
 
 def _spec(model: Model) -> dict[str, Any]:
-    """The model as the kernel reads it: keys, rows, and a lexicon of numbers."""
+    """The model as the kernel reads it, but for the keys: rows, and a lexicon of numbers."""
     schema, heads = model.schema, model.heads
     groups = sorted(schema.entities)
     found_cues = cue_phrases(schema)
@@ -181,8 +189,6 @@ def _spec(model: Model) -> dict[str, Any]:
         "cues": len(cues),
         "groups": len(groups),
         "contexts": len(contexts),
-        "word_keys": heads.keys["word"],
-        "char_keys": heads.keys["char"],
         "halves": list(heads.halves.values()),
         "bias": array("d", heads.bias),
         "thresholds": array("d", model.thresholds),

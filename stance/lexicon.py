@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from stance.schema import Schema
 
@@ -12,7 +13,9 @@ MARK_VARIANTS = ("", "/negated", "/conceded", "/before")
 """What a cue's key ends in: as it stands, and where a scope of each kind reaches it."""
 
 WORD = re.compile(r"[^\W_]+")
-_PART = re.compile(r"[^\W_]+\*?|\*")
+# What stands between the parts of phrases, one a line.
+_APART = {i: " " for i in range(128) if not chr(i).isalnum() and chr(i) not in "*\n"}
+_APART_ANY = re.compile(r"[^\w*\n]|_")
 # Digits to "0"; and one small sigma, since str.lower() would choose by the letters around it.
 _ONE_FORM = str.maketrans("123456789ς", "000000000σ")
 # Lower-case ASCII at one go: digits to "0", all that is no letter or digit to a space.
@@ -43,19 +46,27 @@ def contexts_of(schema: Schema) -> list[tuple[str, frozenset[str]]]:
 
 def alias_phrases(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
     """(group, words) of every entity alias: the longest first, then in the schema's order."""
-    found = [(group, tuple(words(alias) or [""])) for group, aliases in schema.entities.items() for alias in aliases]
-    return sorted(found, key=lambda phrase: -len(phrase[1]))
+    return sorted(_phrases(schema.entities, star=" "), key=lambda phrase: -len(phrase[1]))
 
 
 def cue_phrases(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
     """(key, parts) of every cue and scope; a part ``deep*`` stands for any word that begins so, ``*`` for any word."""
-    groups = [(f"{{{group}}}", phrases) for group, phrases in schema.cues.items()]
-    return [
-        (key, tuple(_parts(phrase) or [""])) for key, phrases in [*groups, *schema.scopes.items()] for phrase in phrases
-    ]
+    groups = {f"{{{group}}}": phrases for group, phrases in schema.cues.items()}
+    return _phrases({**groups, **schema.scopes}, star="* ")
 
 
-def _parts(phrase: str) -> list[str]:
-    if phrase.isascii() and phrase.replace(" ", "").isalpha():  # most phrases: spare the search
-        return phrase.lower().split()
-    return _PART.findall(normalise(phrase))
+def _phrases(groups: Mapping[str, Iterable[str]], star: str) -> list[tuple[str, tuple[str, ...]]]:
+    """(key, parts) of each phrase of each group; a phrase without any has one that is blank. A star is put for "*"."""
+    lines = [(key, phrase.replace("\n", " ")) for key, phrases in groups.items() for phrase in phrases]
+    found: list[tuple[str, ...]] = []
+    parts: list[str] = []
+    # All at one go: to cut each by itself would take longer than all else.
+    text = normalise("".join(f"{line}\n" for _, line in lines))
+    text = text.translate(_APART) if text.isascii() else _APART_ANY.sub(" ", text)
+    for piece in text.replace("*", star).replace("\n", " \n ").split(" "):
+        if piece == "\n":
+            found.append(tuple(parts) or ("",))
+            parts = []
+        elif piece:
+            parts.append(piece)
+    return [(key, each) for (key, _), each in zip(lines, found, strict=True)]

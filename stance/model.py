@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from stance.errors import ModelError
 from stance.options import Options
 from stance.schema import NEUTRAL, Schema
 
@@ -63,7 +62,8 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
 class Heads:
     """All outputs' linear scores: the bias, and one row of weights a feature, a column an output column.
 
-    It holds what the model's file holds, so that loading need not turn it into arrays.
+    It holds what the model's file holds, so that loading need not turn it into arrays. Whether keys and weights fit
+    together is seen by whoever looks a key up first.
 
     Attributes:
         keys: block name -> its features' keys in UTF-8, one a line, in the order of their rows.
@@ -71,15 +71,13 @@ class Heads:
         bias: (columns,).
     """
 
-    keys: Mapping[str, bytes | bytearray]
-    halves: Mapping[str, bytes | bytearray]
+    keys: Mapping[str, bytes | memoryview]
+    halves: Mapping[str, bytes | memoryview]
     bias: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        """Raises ModelError where a block has more keys than rows, or fewer."""
-        for block, keys in self.keys.items():
-            if (keys.count(b"\n") + bool(keys)) * 2 * len(self.bias) != len(self.halves[block]):
-                raise ModelError(f"{block}: its keys and its weights do not fit together")
+    def __reduce__(self) -> tuple[Any, ...]:
+        copies = ({block: bytes(data) for block, data in part.items()} for part in (self.keys, self.halves))
+        return Heads, (*copies, self.bias)
 
     @property
     def unknown(self) -> int:
@@ -101,7 +99,7 @@ class Heads:
         """Block name -> key -> row number.
 
         Raises:
-            ValueError: a key occurs twice in its block.
+            ValueError: as `block_index` does.
         """
         index: dict[str, dict[str, int]] = {}
         start = 0
@@ -111,11 +109,17 @@ class Heads:
         return index
 
     def block_index(self, block: str, start: int) -> dict[str, int]:
-        """Key -> row number of one block whose first row is ``start``."""
-        names = self.keys[block].decode().split("\n") if self.keys[block] else []
+        """Key -> row number of one block whose first row is ``start``.
+
+        Raises:
+            ValueError: the keys are not UTF-8, one occurs twice, or they are not as many as the rows.
+        """
+        names = str(self.keys[block], "utf-8").split("\n") if self.keys[block] else []
         index = dict(zip(names, range(start, start + len(names)), strict=True))
         if len(index) != len(names):
             raise ValueError("a key occurs twice")
+        if len(names) * 2 * len(self.bias) != len(self.halves[block]):
+            raise ValueError(f"{block}: its keys and its weights do not fit together")
         return index
 
 

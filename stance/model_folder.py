@@ -10,20 +10,22 @@ import json
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
-from safetensors import SafetensorError, deserialize
-
+from stance.background import in_background
 from stance.errors import ModelError, StanceError, did_you_mean
 from stance.jsonl import PathLike, dumps, sha256
 from stance.lexicon import BLOCKS
 from stance.model import Decision, Heads, Model, columns_of
 from stance.options import Options
 from stance.schema import Schema
+from stance.tensors import Tensor, read_tensors
 
+T = TypeVar("T")
 FORMAT = 2
 DEFAULT_MODEL = "default"
 
@@ -44,9 +46,12 @@ _KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha2
 
 def shipped_models() -> dict[str, Path]:
     """Name -> folder of the models that come with the package."""
+    return {folder.name: folder for folder in sorted(_shipped().glob("*")) if (folder / FILES.manifest).is_file()}
+
+
+def _shipped() -> Path:
     installed = Path(__file__).parent / "shipped"
-    root = installed if installed.is_dir() else Path(__file__).parent.parent / "models"
-    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / FILES.manifest).is_file()}
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "models"
 
 
 def find_model(name: PathLike) -> Path:
@@ -56,11 +61,11 @@ def find_model(name: PathLike) -> Path:
         ModelError: neither exists.
     """
     path = Path(name)
-    shipped = shipped_models()
     if path.is_dir():
         return path
-    if str(name) in shipped:
-        return shipped[str(name)]
+    if len(path.parts) == 1 and (_shipped() / path / FILES.manifest).is_file():
+        return _shipped() / path
+    shipped = shipped_models()
     known = ", ".join(shipped) or "none"
     raise ModelError(
         f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"
@@ -111,28 +116,51 @@ def save_model(model: Model, path: PathLike) -> None:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def load_model(path: PathLike) -> Model:
-    """Read and check everything, then build; nothing in a folder is ever run.
+@overload
+def load_model(path: PathLike) -> Model: ...
+@overload
+def load_model(path: PathLike, build: Callable[[Model], T]) -> T: ...
+def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> Any:
+    """Read and check everything; nothing in a folder is ever run.
+
+    Args:
+        build: what to make of the model. It is called while the checksum of the weights is still being worked out, and
+            what it makes is given only if that is right.
 
     Raises:
         ModelError: a file is missing, damaged, of a newer format, or does not fit together; says which and how.
     """
     folder = find_model(path)
-    manifest = _manifest(folder)
     weights = _read(folder, FILES.weights)
-    if sha256(weights) != manifest["weights_sha256"]:
-        raise ModelError(f"{folder / FILES.weights}: checksum does not match {FILES.manifest}: damaged or exchanged")
+    checksum = in_background(lambda: sha256(weights))
+    manifest = _manifest(folder)
+    fault: Exception | None = None
+    made: Any = None
     try:
-        schema = Schema.from_dict(manifest["schema"])
-        options = Options.from_dict(manifest["options"])
-        decisions = {key: _decision(value) for key, value in manifest["decisions"].items()}
-        heads = _heads(dict(deserialize(weights)), len(columns_of(schema)))  # type: ignore[no-untyped-call]
-    except (StanceError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder}: does not hold a model that fits together: {error}") from None
-    expected = {c.key for c in columns_of(schema)}
+        model = _model(manifest, weights)
+        made = model if build is None else build(model)
+    except (StanceError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        fault = error
+    if checksum() != manifest["weights_sha256"]:
+        raise ModelError(f"{folder / FILES.weights}: checksum does not match {FILES.manifest}: damaged or exchanged")
+    if fault is not None:
+        raise ModelError(f"{folder}: does not hold a model that fits together: {fault}") from None
+    return made
+
+
+def _model(manifest: Mapping[str, Any], weights: bytes) -> Model:
+    schema = Schema.from_dict(manifest["schema"])
+    decisions = {key: _decision(value) for key, value in manifest["decisions"].items()}
+    expected = {column.key for column in columns_of(schema)}
     if decisions.keys() != expected:
-        raise ModelError(f"{folder}: decisions must be for {sorted(expected)}, got {sorted(decisions)}")
-    return Model(schema=schema, options=options, heads=heads, decisions=decisions, provenance=manifest["provenance"])
+        raise ModelError(f"decisions must be for {sorted(expected)}, got {sorted(decisions)}")
+    return Model(
+        schema=schema,
+        options=Options.from_dict(manifest["options"]),
+        heads=_heads(read_tensors(weights), len(expected)),
+        decisions=decisions,
+        provenance=manifest["provenance"],
+    )
 
 
 def _serialized(heads: Heads) -> bytes:
@@ -147,30 +175,28 @@ def _serialized(heads: Heads) -> bytes:
     return save(tensors)
 
 
-def _heads(tensors: Mapping[str, Mapping[str, Any]], outputs: int) -> Heads:
+def _heads(tensors: Mapping[str, Tensor], outputs: int) -> Heads:
     expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
-    keys = {block: _data(tensors, f"{block}.keys", "U8") for block in BLOCKS}
     for block in BLOCKS:
-        keys[block].decode()  # refuses what is no UTF-8
-        if tensors[f"{block}.weights"]["shape"][1:] != [outputs]:
+        if tensors[f"{block}.weights"].shape[1:] != (outputs,):
             raise ModelError(
-                f"{block}: expected {outputs} weights a row, got shape {tensors[f'{block}.weights']['shape']}"
+                f"{block}: expected {outputs} weights a row, got shape {list(tensors[f'{block}.weights'].shape)}"
             )
-    if list(tensors["bias"]["shape"]) != [outputs]:
-        raise ModelError(f"expected {outputs} biases, got shape {tuple(tensors['bias']['shape'])}")
+    if tensors["bias"].shape != (outputs,):
+        raise ModelError(f"expected {outputs} biases, got shape {tensors['bias'].shape}")
     bias = struct.unpack(f"<{outputs}f", _data(tensors, "bias", "F32"))
     if not all(map(math.isfinite, bias)):
         raise ModelError("a weight is not a finite number")
+    keys = {block: _data(tensors, f"{block}.keys", "U8") for block in BLOCKS}
     return Heads(keys, {block: _data(tensors, f"{block}.weights", "F16") for block in BLOCKS}, bias)
 
 
-def _data(tensors: Mapping[str, Mapping[str, Any]], name: str, dtype: str) -> bytearray:
-    if tensors[name]["dtype"] != dtype:
-        raise ModelError(f"{name}: expected numbers of type {dtype}, got {tensors[name]['dtype']}")
-    data: bytearray = tensors[name]["data"]
-    return data
+def _data(tensors: Mapping[str, Tensor], name: str, dtype: str) -> memoryview:
+    if tensors[name].dtype != dtype:
+        raise ModelError(f"{name}: expected numbers of type {dtype}, got {tensors[name].dtype}")
+    return tensors[name].data
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -213,11 +239,11 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _decision(value: Mapping[str, Any]) -> Decision:
-    curve = tuple((float(probability), float(precision)) for probability, precision in value["curve"])
-    decision = Decision(threshold=float(value["threshold"]), curve=curve)
-    if not all(map(math.isfinite, (decision.threshold, *(number for point in curve for number in point)))):
+    threshold = float(value["threshold"])
+    curve = tuple([(probability, precision) for probability, precision in value["curve"]])
+    if not math.isfinite(threshold) or not all(map(math.isfinite, chain.from_iterable(curve))):
         raise ModelError("a threshold is not a finite number")
-    return decision
+    return Decision(threshold=threshold, curve=curve)
 
 
 def _swap(staged: Path, target: Path) -> None:

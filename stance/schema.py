@@ -197,7 +197,7 @@ def _no_others(data: Mapping[str, Any], known: str) -> dict[str, Any]:
 
 
 def _strings(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(v, str) and v for v in value):
+    if not isinstance(value, Sequence) or isinstance(value, str) or not {*map(type, value)} <= {str} or not all(value):
         raise LabelError(f"schema: {where} must be a list of strings, got {value!r}")
     return tuple(value)
 

@@ -1,6 +1,8 @@
 """The contract of `Classifier`: classify, explain, arrays, errors."""
 
+import pickle
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import stance
 from stance import LabelError, OptionError
 from stance.classifier import Classifier
 from stance.linear import decide
@@ -206,3 +209,10 @@ def test_threads_share_a_classifier(tiny_model: Classifier) -> None:
 
 def test_batches_never_hold_more_than_asked() -> None:
     assert [len(batch) for batch in batches(["x"] * 5, size=2)] == [2, 2, 1]
+
+
+def test_a_classifier_survives_pickling(tiny_model: Classifier, tmp_path: Path) -> None:
+    tiny_model.save(tmp_path / "model")
+    for model in (tiny_model, stance.load(tmp_path / "model")):
+        copy = pickle.loads(pickle.dumps(model))  # as a process pool does
+        assert copy.classify("Norland welcomed Southmark.") == model.classify("Norland welcomed Southmark.")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from scipy.sparse import random as random_matrix
 
 import stance
-from stance import products
+from stance import compiled, products
 from stance.classifier import Classifier
 from stance.compiled import CompiledScorer
 from stance.errors import ModelError, OptionError
@@ -210,11 +211,30 @@ def test_offsets_that_run_backwards_are_refused(default: Classifier) -> None:
         default.decision_function(array)
 
 
-def test_keys_and_weights_that_do_not_fit_are_refused(tiny_model: Classifier) -> None:
+@pytest.mark.parametrize("wanted", ["compiled", "reference"])
+@pytest.mark.parametrize("block", ["word", "char", "presence"])
+@pytest.mark.parametrize("more", [b"\n<one>\n<two>", b"\n"])
+def test_keys_and_weights_that_do_not_fit_are_refused(
+    tiny_model: Classifier, monkeypatch: pytest.MonkeyPatch, wanted: str, block: str, more: bytes
+) -> None:
+    monkeypatch.setenv("STANCE_KERNEL", wanted)
     heads = tiny_model.model.heads
-    more = {**heads.keys, "presence": heads.keys["presence"] + b"\n<one>\n<two>"}
-    with pytest.raises(ModelError, match="presence: its keys and its weights do not fit together"):
-        Heads(more, heads.halves, heads.bias)
+    keys = {**heads.keys, block: bytes(heads.keys[block]) + more}
+    with pytest.raises(ModelError, match="do not fit together"):
+        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(keys, heads.halves, heads.bias)))
+
+
+@pytest.mark.parametrize("wanted", ["compiled", "reference"])
+def test_keys_that_are_no_utf_8_are_refused(
+    tiny_model: Classifier, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("STANCE_KERNEL", wanted)
+    heads = tiny_model.model.heads
+    rest = bytes(heads.keys["word"]).split(b"\n")[1:]
+    for bad in (b"caf\xc3", b"\xed\xa0\x80"):
+        keys = {**heads.keys, "word": b"\n".join([bad, *rest])}
+        with pytest.raises(ModelError, match=r"utf-8|UTF-8"):
+            Classifier(dataclasses.replace(tiny_model.model, heads=Heads(keys, heads.halves, heads.bias)))
 
 
 def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
@@ -233,13 +253,43 @@ def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: objec
 
 def test_a_key_that_occurs_twice_and_a_weight_that_is_no_number_are_refused(tiny_model: Classifier) -> None:
     heads = tiny_model.model.heads
-    first, _, *rest = heads.keys["word"].split(b"\n")
+    first, _, *rest = bytes(heads.keys["word"]).split(b"\n")
     twice = {**heads.keys, "word": b"\n".join([first, first, *rest])}
     with pytest.raises(ModelError, match="a key occurs twice"):
         Classifier(dataclasses.replace(tiny_model.model, heads=Heads(twice, heads.halves, heads.bias)))
-    infinite = {**heads.halves, "word": b"\x00\x7c" + heads.halves["word"][2:]}
+    infinite = {**heads.halves, "word": b"\x00\x7c" + bytes(heads.halves["word"][2:])}
     with pytest.raises(ModelError, match="a weight is not a finite number"):
         Classifier(dataclasses.replace(tiny_model.model, heads=Heads(heads.keys, infinite, heads.bias)))
+
+
+def test_keys_of_any_size_and_place_are_found(tiny_model: Classifier) -> None:
+    # Long and short, in and beyond the ASCII, so that ends fall on every place of the 64 bytes looked at together.
+    words = [f"{'wörter'[: n % 7]}{'x' * (n % 41)}{n}" for n in range(300)]
+    lines = [*words, *(f"{one} {other}" for one, other in pairwise(words))]
+    for count in (0, 1, 2, 3, 50, len(lines)):
+        data = "\n".join(lines[:count]).encode()
+        kernel.keys(data, count, True)
+        with pytest.raises(ValueError, match="do not fit together"):
+            kernel.keys(data, count + 1, True)
+        if count > 1:
+            with pytest.raises(ValueError, match="a key occurs twice"):
+                kernel.keys(data + b"\n" + lines[count // 2].encode(), count + 1, True)
+
+
+def test_keys_serve_one_kernel_alone(tiny_model: Classifier) -> None:
+    scorer = tiny_model._scorer
+    assert isinstance(scorer, CompiledScorer)
+    spec = compiled._spec(tiny_model.model)
+    heads, width = tiny_model.model.heads, len(tiny_model.model.heads.bias)
+    tables = {
+        name: kernel.keys(heads.keys[block], len(heads.halves[block]) // (2 * width), block == "word")
+        for name, block in (("words", "word"), ("grams", "char"))
+    }
+    kernel.Kernel({**spec, **tables})
+    with pytest.raises(ValueError, match="do not fit together"):
+        kernel.Kernel({**spec, **tables})
+    with pytest.raises(ValueError, match="do not fit together"):
+        kernel.Kernel(spec)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4, 8, 9, 16, 17])

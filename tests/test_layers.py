@@ -7,7 +7,7 @@ import stance
 
 # Layer by layer, lowest first; a module may import from lower layers and from earlier modules of its own.
 LAYERS = (
-    ("errors", "metrics", "jsonl"),
+    ("errors", "background", "metrics", "jsonl"),
     ("schema", "records", "options"),
     (
         "residue",
@@ -25,7 +25,7 @@ LAYERS = (
         "agreement",
     ),
     ("lexicon", "features", "linear"),
-    ("model", "model_folder", "scorer", "reference", "compiled", "baselines", "classifier"),
+    ("tensors", "model", "model_folder", "scorer", "reference", "compiled", "baselines", "classifier"),
     ("products", "solver", "calibration", "training", "evaluation"),
     (
         "terminal",

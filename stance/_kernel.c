@@ -195,7 +195,7 @@ typedef struct {
 
 static int table_init(Table *t, size_t limit, int gate) {
     size_t cells = 16;
-    while (cells < 2 * limit) cells *= 2;
+    while (3 * cells < 5 * limit) cells *= 2; /* at most three in five are taken */
     t->size = 0;
     t->limit = limit;
     t->mask = cells - 1;

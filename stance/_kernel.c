@@ -299,12 +299,16 @@ typedef struct {
 /* What is known of a word, beside its rows. */
 typedef struct {
     u64 hash;
-    u32 entry, grams; /* entry: where its phrases are, 0 if it begins none; the number of its n-grams */
+    u32 entry;        /* where its phrases are, 0 if it begins none */
+    u16 grams, group; /* the number of its n-grams; the group it always stands for, from 1, or 0 */
 } Known;
 
-/* Which bits of the next word's hash, its lowest six, let a phrase of this word's entry go on; all, if a phrase ends
- * with it. 0: it has no entry. */
-typedef u64 Onward;
+/* What else. */
+typedef struct {
+    u64 onward; /* which bits of the next word's hash, its lowest six, let a phrase of its entry go on; all, if a phrase
+                   ends with it; 0: it has no entry */
+    u64 unit;   /* its hash, or that of its group */
+} More;
 
 /* An alias that stands for `count` words from `first`. */
 typedef struct {
@@ -338,7 +342,7 @@ enum {
 struct Worker {
     Worker *next;
     Table slots; /* from a word's hash to its row; the first rows are the groups', and no word's */
-    u8 *rows;    /* of row_size bytes: its 1-gram's weights, Known, its n-grams' sum, Onward */
+    u8 *rows;    /* of row_size bytes: its unit's weights, Known, its n-grams' sum, More */
     void *rows_block;
     size_t row_size, row_count;
     int *entries; /* four numbers, then four lists: phrases of aliases; cues of one part; scopes of one part; phrases
@@ -669,8 +673,8 @@ INLINE Known *known(const Kernel *k, const Worker *w, size_t row) { return (Know
 
 INLINE float *gram_row(const Kernel *k, const Worker *w, size_t row) { return own_row(w, row) + k->lanes + 4; }
 
-INLINE Onward *onward(const Kernel *k, const Worker *w, size_t row) {
-    return (Onward *)(void *)(gram_row(k, w, row) + k->lanes);
+INLINE More *more(const Kernel *k, const Worker *w, size_t row) {
+    return (More *)(void *)(gram_row(k, w, row) + k->lanes);
 }
 
 /* One more row, its number, with the weights of the 1-gram of that hash; -1 when memory is out. */
@@ -692,7 +696,7 @@ static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
     memset(w->rows + (size_t)row * w->row_size, 0, w->row_size);
     if (number >= 0) add_halves(own, k->words_from + (size_t)number * k->half_size, k->width);
     for (int c = 0; c < k->width; c++) own_row(w, (size_t)row)[c] = (float)own[c];
-    known(k, w, (size_t)row)->hash = h;
+    known(k, w, (size_t)row)->hash = more(k, w, (size_t)row)->unit = h;
     return row;
 }
 
@@ -753,14 +757,24 @@ static int push_phrases(const Kernel *k, Worker *w, const Starts *starts, u64 h,
     return 0;
 }
 
-/* A word's phrases; its characters are marked[edge[1]] to marked[edge[chars + 1]]. Gives where they are, 0 if there are
- * none, and -1 when memory is out. */
-static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, const size_t *edge, size_t chars,
-                         Onward *next) {
+/* The group that a word stands for wherever no alias that began before reaches it, from 1: if it is an alias, and begins
+ * no longer one. 0: there is none. */
+static int own_group(const Kernel *k, u64 h) {
+    int64_t at = table_get(&k->aliases.table, h);
+    if (at < 0) return 0;
+    for (int p = k->aliases.first[at]; p >= 0; p = k->phrases[p].next)
+        if (k->phrases[p].count > 1) return 0;
+    return k->phrases[k->aliases.first[at]].id + 1;
+}
+
+/* A word's phrases, but for aliases where it has its own group; its characters are marked[edge[1]] to
+ * marked[edge[chars + 1]]. Gives where they are, 0 if there are none, and -1 when memory is out. */
+static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, const size_t *edge, size_t chars, int group,
+                         u64 *next) {
     size_t start = w->entry_used, marks;
     for (int i = 0; i < HEADER; i++)
         if (push_entry(w, 0) < 0) return -1;
-    if (push_phrases(k, w, &k->aliases, h, ALIASES, start) < 0) return -1;
+    if (!group && push_phrases(k, w, &k->aliases, h, ALIASES, start) < 0) return -1;
     for (int list = CUES; list <= PHRASES; list++) {
         if (push_phrases(k, w, &k->exact, h, list, start) < 0) return -1;
         for (size_t c = 1; c <= chars; c++) {
@@ -806,8 +820,9 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
     size_t edge[WORD_LIMIT + 3], used = 1, chars = 0;
     double sum[256] = {0};
     int64_t row, entry;
-    Onward next = 0;
-    u32 grams = 0;
+    int group = own_group(k, h);
+    u64 next = 0;
+    u16 grams = 0;
     if (w->slots.size == w->slots.limit && grow_slots(k, w) < 0) return -1;
     if ((row = new_row(k, w, h)) < 0) return -1;
 
@@ -824,7 +839,7 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
     }
     marked[used] = 3;
     edge[chars + 2] = used + 1; /* characters: 0 the start mark, 1..chars, chars + 1 the end mark */
-    if ((entry = new_entry(k, w, h, marked, edge, chars, &next)) < 0) return -1;
+    if ((entry = new_entry(k, w, h, marked, edge, chars, group, &next)) < 0) return -1;
     for (int n = k->char_min; n <= k->char_max; n++)
         for (size_t c = 0; c + (size_t)n <= chars + 2; c++, grams++) {
             size_t from = edge[c];
@@ -832,9 +847,14 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
             if (number >= 0) add_halves(sum, k->grams_from + (size_t)number * k->half_size, k->width);
         }
     for (int c = 0; c < k->width; c++) gram_row(k, w, (size_t)row)[c] = (float)sum[c];
+    if (group) {
+        memcpy(own_row(w, (size_t)row), own_row(w, (size_t)group - 1), (size_t)k->lanes * sizeof(float));
+        more(k, w, (size_t)row)->unit = k->group_hash[group - 1];
+    }
     known(k, w, (size_t)row)->grams = grams;
+    known(k, w, (size_t)row)->group = (u16)group;
     known(k, w, (size_t)row)->entry = (u32)entry;
-    *onward(k, w, (size_t)row) = next;
+    more(k, w, (size_t)row)->onward = next;
     table_add(&w->slots, h);
     return row;
 }
@@ -929,19 +949,30 @@ INLINE void find_phrases(const Kernel *k, Worker *w, size_t n, size_t specials, 
     counts[2] = scopes;
 }
 
-/* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, whose hashes are in
- * w->unit_hash, and the set of groups. */
+INLINE u64 group_bit(u32 group) { return (u64)(group > 0) << ((group - 1) & 63); }
+
+/* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, and adds to the set of
+ * groups. What words inside an alias stand for by themselves does not count. */
 INLINE size_t collapse(const Kernel *k, Worker *w, size_t n, size_t spans, double *sum, u64 *groups) {
     size_t units = 0, done = 0;
+    u64 covered = 0, named = 0, others = 0;
     for (size_t s = 0; s < spans; s++) {
         const Span span = w->spans[s];
-        while (done < span.first) w->unit_hash[units++] = w->hash[done++];
-        for (; done < span.first + span.count; done++) add_times(sum, own_row(w, w->row[done]), k->lanes, -1.0);
+        while (done < span.first) w->unit_hash[units++] = w->unit_hash[done++];
+        for (; done < span.first + span.count; done++) {
+            add_times(sum, own_row(w, w->row[done]), k->lanes, -1.0);
+            covered |= known(k, w, w->row[done])->group;
+        }
         w->unit_hash[units++] = k->group_hash[span.group];
         add_row(sum, own_row(w, span.group), k->lanes);
-        *groups |= 1ull << span.group;
+        named |= 1ull << span.group;
     }
-    while (done < n) w->unit_hash[units++] = w->hash[done++];
+    while (done < n) w->unit_hash[units++] = w->unit_hash[done++];
+    for (size_t i = 0, s = 0; i < n && covered; i++) {
+        while (s < spans && i >= w->spans[s].first + w->spans[s].count) s++;
+        if (s == spans || i < w->spans[s].first) others |= group_bit(known(k, w, w->row[i])->group);
+    }
+    *groups = named | (covered ? others : *groups);
     return units;
 }
 
@@ -1043,54 +1074,51 @@ INLINE void add_block(const Kernel *k, double *logits, const double *sum, size_t
     for (int c = 0; c < k->width; c++) logits[c] += sum[c] * scale;
 }
 
-/* Words that may begin a phrase, into w->special with their entries; gives how many. */
-INLINE size_t find_specials(const Kernel *k, Worker *w, size_t n, size_t *grams) {
-    const u8 *rows = w->rows;
-    const u64 *hash = w->hash;
-    const u32 *number = w->row;
-    const size_t row_size = w->row_size, known_at = (size_t)k->lanes * sizeof(float);
-    const size_t onward_at = row_size - 4 * sizeof(float);
-    u32 *special = w->special, *entry = w->entry;
-    size_t specials = 0, all = 0;
-    w->hash[n] = 0; /* no word follows the last one */
-    for (size_t i = 0; i < n; i++) {
-        const u8 *row = rows + number[i] * row_size;
-        Known it;
-        Onward next;
-        memcpy(&it, row + known_at, sizeof it);
-        memcpy(&next, row + onward_at, sizeof next);
-        all += it.grams;
-        special[specials] = (u32)i;
-        entry[specials] = it.entry;
-        specials += next >> (hash[i + 1] & 63) & 1;
-    }
-    *grams = all;
-    return specials;
+/* What is known of a text's words together. */
+typedef struct {
+    size_t specials, grams; /* words that may begin a phrase: in w->special, with their entries */
+    u64 groups;
+} Found;
+
+/* Take note of word i, whose row is given. */
+INLINE void note_word(Worker *w, size_t i, const Known *it, const More *rest, Found *found) {
+    w->unit_hash[i] = rest->unit;
+    w->special[found->specials] = (u32)i;
+    w->entry[found->specials] = it->entry;
+    found->specials += rest->onward >> (w->hash[i + 1] & 63) & 1;
+    found->grams += it->grams;
+    found->groups |= group_bit(it->group);
 }
 
-/* Sums of the words' own rows, and of their n-grams'. */
-INLINE void add_words(const Kernel *k, const Worker *w, size_t n, double *sums) {
+/* Take note of all words; add their units' rows, and their n-grams'. */
+INLINE Found take_words(const Kernel *k, Worker *w, size_t n, double *sums) {
+    Found found = {0};
     for (size_t i = 0; i < n; i++) {
+        note_word(w, i, known(k, w, w->row[i]), more(k, w, w->row[i]), &found);
         add_row(sums, own_row(w, w->row[i]), k->lanes);
         add_row(sums + k->lanes, gram_row(k, w, w->row[i]), k->lanes);
     }
+    return found;
 }
 
 #if F16C
 /* The same for rows of twelve. */
-static TWELVES void add_words_twelves(const Worker *w, size_t n, double *sums) {
+static TWELVES Found take_words_twelves(Worker *w, size_t n, double *sums) {
     const u8 *rows = w->rows;
     const u32 *number = w->row;
+    Found found = {0};
     __m256d sum[6];
     for (int c = 0; c < 6; c++) sum[c] = _mm256_setzero_pd();
     for (size_t i = 0; i < n; i++) {
         const float *row = (const float *)(const void *)(rows + number[i] * (size_t)128);
+        note_word(w, i, (const Known *)(const void *)(row + 12), (const More *)(const void *)(row + 28), &found);
         for (int c = 0; c < 3; c++) {
             sum[c] = _mm256_add_pd(sum[c], _mm256_cvtps_pd(_mm_load_ps(row + 4 * c)));
             sum[3 + c] = _mm256_add_pd(sum[3 + c], _mm256_cvtps_pd(_mm_load_ps(row + 16 + 4 * c)));
         }
     }
     for (int c = 0; c < 6; c++) _mm256_storeu_pd(sums + 4 * c, sum[c]);
+    return found;
 }
 #endif
 
@@ -1104,11 +1132,12 @@ static int need_pairs(Worker *w, size_t count) {
 
 /* All of a text but the rows of its 2-grams; -1 when memory is out. */
 INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 *s, size_t size, int ascii) {
-    size_t length = normalise(k, w, s, size, ascii), specials, n, pairs = 0, found[3];
+    size_t length = normalise(k, w, s, size, ascii), n, pairs = 0, counts[3];
+    Found found;
     int64_t words;
     const Table table = k->words;
     const u64 *hash;
-    u64 groups = 0, *pair;
+    u64 *pair;
     memset(sums, 0, 5 * (size_t)k->lanes * sizeof *sums);
     memset(p->counts, 0, sizeof p->counts);
     p->pairs = p->units = p->grams = 0;
@@ -1124,24 +1153,22 @@ INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 
         PREFETCH(own_row(w, (size_t)row));
         PREFETCH(gram_row(k, w, (size_t)row));
     }
-    specials = find_specials(k, w, n, &p->grams);
+    w->hash[n] = 0; /* no word follows the last one */
 #if F16C
-    if (k->twelves) add_words_twelves(w, n, sums);
+    if (k->twelves) found = take_words_twelves(w, n, sums);
     else
 #endif
-        add_words(k, w, n, sums);
-    hash = w->hash;
-    if (specials) {
-        if (need_marks(w, specials) < 0) return -1;
-        find_phrases(k, w, n, specials, found);
-        if (found[0]) {
-            p->units = collapse(k, w, n, found[0], sums, &groups);
-            hash = w->unit_hash;
-        }
-        lexicon(k, w, s, size, n, groups, found[1], found[2], sums + 2 * k->lanes, p->counts);
+        found = take_words(k, w, n, sums);
+    p->grams = found.grams;
+    if (found.specials || found.groups) {
+        if (need_marks(w, found.specials) < 0) return -1;
+        find_phrases(k, w, n, found.specials, counts);
+        if (counts[0]) p->units = collapse(k, w, n, counts[0], sums, &found.groups);
+        lexicon(k, w, s, size, n, found.groups, counts[1], counts[2], sums + 2 * k->lanes, p->counts);
     }
     if (need_pairs(w, p->units) < 0) return -1;
     pair = w->pair + w->pair_used;
+    hash = w->unit_hash;
     for (size_t i = 0, last = p->units - 1; i < last; i++) { /* keep those that the table may hold, without a branch */
         u64 h = hash_pair(hash[i], hash[i + 1]);
         pair[pairs] = h;

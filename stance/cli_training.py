@@ -64,9 +64,11 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def train(
     labels: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="LABELS", help="A labels folder, or a .csv, .tsv, .jsonl or .parquet file with text and labels."
+            metavar="LABELS...",
+            help="A labels folder, or a .csv, .tsv, .jsonl or .parquet file with text and labels; several are taken "
+            "together.",
         ),
     ],
     out: Annotated[
@@ -96,19 +98,21 @@ def train(
 
     Prints how well each output does out of fold: on sentences that were kept out of the training it was judged by.
     Where FOLDER held a model, it also prints what changed: the labels, the figures, and the decisions on the
-    dev part of LABELS, which training does not see.
+    dev part of the first LABELS, which training does not see.
 
     \b
     Examples:
       stance train labels --out models/mine
-      stance train corrected.csv --out models/mine --seed 1
+      stance train labels corrected.csv --out models/mine
+      stance train other.csv --schema infer --out models/other --seed 1
     """
     import stance
     from stance.model_folder import check_replaceable
     from stance.report_figures import print_training
     from stance.terminal import Screen
 
-    existing(labels, "labels (a folder or a .csv, .tsv, .jsonl or .parquet file)")
+    for each in labels:
+        existing(each, "labels (a folder or a .csv, .tsv, .jsonl or .parquet file)")
     parts = tuple(splits or ("train",))
     check_replaceable(out)  # before the work, not after it
     old = _model_at(out)
@@ -119,7 +123,7 @@ def train(
     screen.line(f"model: {out}")
     if old is not None:
         screen.line()
-        _print_changes(screen, old, model, labels, parts)
+        _print_changes(screen, old, model, labels[0], parts)
 
 
 def evaluate(

@@ -27,7 +27,7 @@ from stance.metrics import (
 )
 from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Schema
-from stance.sources import is_folder
+from stance.sources import folders
 
 RESAMPLES = 1000
 
@@ -172,7 +172,7 @@ def evaluate(
         LabelError: the labels do not fit the model's schema, or there are none.
     """
     _check_model(model)
-    chosen = split if is_folder(source) else None
+    chosen = split if folders(source) else None
     rows = read_rows(source, model.schema, splits=(chosen,) if chosen else None)
     return evaluate_rows(model, rows, seed=seed, resamples=resamples, split=chosen)
 
@@ -261,7 +261,7 @@ def compare(
                 f"compare: the two models must have the same {what}, got {', '.join(one) or 'none'} and "
                 f"{', '.join(other) or 'none'}: evaluate each on its own labels"
             )
-    rows = read_rows(source, new.schema, splits=(split,) if split and is_folder(source) else None)
+    rows = read_rows(source, new.schema, splits=(split,) if split and folders(source) else None)
     texts = [row.text for row in rows]
     before, after = (ModelSystem(model, "model").decide(texts) for model in (old, new))
     return Comparison(

@@ -14,7 +14,7 @@ from stance.errors import LabelError, did_you_mean, listed
 from stance.label_rows import LABEL_COLUMNS, NOT_LABELLED, PLAIN_COLUMNS, gold_row, parse_row, split_topics
 from stance.records import LabelledSentence
 from stance.schema import STANCES, Output, Schema
-from stance.sources import SUFFIXES, Source, SourceRow, extra, is_folder, missing, read_source
+from stance.sources import SUFFIXES, Source, SourceRow, extra, folders, missing, read_source
 
 IGNORED_COLUMNS = frozenset({
     "note", "notes", "comment", "source", "url", "title", "author", "publisher", "provenance", "split", "fold", "sha",
@@ -35,10 +35,10 @@ def read_rows(
     labelled. ``id`` defaults to ``row-<n>``; ``article`` to the id, so that the row is its own group.
 
     Args:
-        source: path of a .csv, .tsv, .jsonl or .parquet file or of a labels folder (its ``gold/*.jsonl``), a pandas
-            DataFrame, a ``datasets.Dataset``, or an iterable of mappings or `LabelledSentence`.
+        source: path of a .csv, .tsv, .jsonl or .parquet file or of a labels folder (its ``gold/*.jsonl``), a list of
+            such paths, a pandas DataFrame, a ``datasets.Dataset``, or an iterable of mappings or `LabelledSentence`.
         schema: what the labels may be; None takes `infer_schema`'s.
-        splits: of a labels folder, the files to read: ("train", "dev").
+        splits: of labels folders, the files to read: ("train", "dev").
 
     Raises:
         LabelError: with file, line, what was expected, what came, and "did you mean".
@@ -139,8 +139,8 @@ def to_dataset(rows: Iterable[LabelledSentence], schema: Schema) -> Any:
 
 
 def _folder_schema(source: Source) -> Schema | None:
-    own = Path(source) / "schema.toml" if is_folder(source) else None
-    return None if own is None or not own.is_file() else Schema.load(own)
+    own = (folder / "schema.toml" for folder in folders(source))
+    return next((Schema.load(file) for file in own if file.is_file()), None)
 
 
 def _columns(found: Iterable[SourceRow]) -> dict[str, list[tuple[SourceRow, Any]]]:

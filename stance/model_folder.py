@@ -11,7 +11,6 @@ import math
 import os
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -28,25 +27,14 @@ from stance.tensors import Tensor, read_tensors
 T = TypeVar("T")
 FORMAT = 2
 DEFAULT_MODEL = "default"
-
-
-@dataclass(frozen=True)
-class Files:
-    """The names inside a model folder."""
-
-    manifest: str = "model.json"
-    weights: str = "weights.safetensors"
-    card: str = "README.md"
-
-
-FILES = Files()
+MANIFEST, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 _UNSEALED = b"0" * 64
 _KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha256", "sha256")
 
 
 def shipped_models() -> dict[str, Path]:
     """Name -> folder of the models that come with the package."""
-    return {folder.name: folder for folder in sorted(_shipped().glob("*")) if (folder / FILES.manifest).is_file()}
+    return {folder.name: folder for folder in sorted(_shipped().glob("*")) if (folder / MANIFEST).is_file()}
 
 
 def _shipped() -> Path:
@@ -63,7 +51,7 @@ def find_model(name: PathLike) -> Path:
     path = Path(name)
     if path.is_dir():
         return path
-    if len(path.parts) == 1 and (_shipped() / path / FILES.manifest).is_file():
+    if len(path.parts) == 1 and (_shipped() / path / MANIFEST).is_file():
         return _shipped() / path
     shipped = shipped_models()
     known = ", ".join(shipped) or "none"
@@ -80,7 +68,7 @@ def check_replaceable(path: PathLike) -> Path:
         ModelError: it is a file, or a folder that holds something else than a model.
     """
     target = Path(path)
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / FILES.manifest).exists())):
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST).exists())):
         raise ModelError(f"will not replace {target}: it is not a model folder")
     return target
 
@@ -108,9 +96,9 @@ def save_model(model: Model, path: PathLike) -> None:
     staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         staged.chmod(0o755)
-        (staged / FILES.manifest).write_bytes(_sealed(manifest))
-        (staged / FILES.weights).write_bytes(weights)
-        (staged / FILES.card).write_text(_card(target.name, manifest), encoding="utf-8")
+        (staged / MANIFEST).write_bytes(_sealed(manifest))
+        (staged / WEIGHTS).write_bytes(weights)
+        (staged / CARD).write_text(_card(target.name, manifest), encoding="utf-8")
         _swap(staged, target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -131,7 +119,7 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
         ModelError: a file is missing, damaged, of a newer format, or does not fit together; says which and how.
     """
     folder = find_model(path)
-    weights = _read(folder, FILES.weights)
+    weights = _read(folder, WEIGHTS)
     checksum = in_background(lambda: sha256(weights))
     manifest = _manifest(folder)
     fault: Exception | None = None
@@ -142,7 +130,7 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
     except (StanceError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         fault = error
     if checksum() != manifest["weights_sha256"]:
-        raise ModelError(f"{folder / FILES.weights}: checksum does not match {FILES.manifest}: damaged or exchanged")
+        raise ModelError(f"{folder / WEIGHTS}: checksum does not match {MANIFEST}: damaged or exchanged")
     if fault is not None:
         raise ModelError(f"{folder}: does not hold a model that fits together: {fault}") from None
     return made
@@ -200,8 +188,8 @@ def _data(tensors: Mapping[str, Tensor], name: str, dtype: str) -> memoryview:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    file = folder / FILES.manifest
-    raw = _read(folder, FILES.manifest)
+    file = folder / MANIFEST
+    raw = _read(folder, MANIFEST)
     try:
         manifest = json.loads(raw.decode("utf-8"))
     except ValueError as error:
@@ -269,7 +257,7 @@ def _card(name: str, manifest: Mapping[str, Any]) -> str:
     lines = [
         f"# Model `{name}`",
         "",
-        f"A sparse linear text classifier, trained with `stance`: `stance.load({name!r})`.",
+        "A sparse linear text classifier, trained with `stance`; `stance.load` takes this folder's path.",
         "",
         f"- Topics: {', '.join(f'`{topic}`' for topic in schema['topics']) or 'none'}",
         f"- Targets of stance: {', '.join(f'`{target}`' for target in schema['targets']) or 'none'}"

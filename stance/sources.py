@@ -21,7 +21,8 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 SPLITS = ("train", "dev", "test")
 
 Source = Any
-"""A path, a pandas DataFrame, a ``datasets.Dataset``, or an iterable of mappings or `LabelledSentence`."""
+"""A path or a list of paths, a pandas DataFrame, a ``datasets.Dataset``, or an iterable of mappings or
+`LabelledSentence`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +63,30 @@ def read_source(source: Source, *, splits: Sequence[str] | None = None) -> list[
         OptionError: ``splits`` with a source that has none.
         MissingExtraError: a Parquet file without pyarrow.
     """
-    if is_folder(source):
-        return [row for file in _gold_files(Path(source), splits) for row in _read_file(file)]
-    if splits is not None:
+    if splits is not None and not folders(source):
         raise OptionError(f"splits must be left out unless the source is a labels folder, got {splits!r}")
-    if isinstance(source, str | os.PathLike):
-        return _read_file(Path(source))
+    if paths := _paths(source):
+        return [
+            row
+            for path in paths
+            for file in (_gold_files(path, splits) if path.is_dir() else [path])
+            for row in _read_file(file)
+        ]
     if isinstance(source, list) and all(isinstance(row, SourceRow) for row in source):
         return source
     return _read_memory(source)
 
 
-def is_folder(source: Source) -> bool:
-    """Whether the source is the path of a labels folder, which has splits."""
-    return isinstance(source, str | os.PathLike) and os.path.isdir(source)
+def folders(source: Source) -> list[Path]:
+    """The labels folders, which have splits, among the source's paths."""
+    return [path for path in _paths(source) if path.is_dir()]
+
+
+def _paths(source: Source) -> list[Path]:
+    if isinstance(source, str | os.PathLike):
+        return [Path(source)]
+    several = isinstance(source, list | tuple) and all(isinstance(part, str | os.PathLike) for part in source)
+    return [Path(part) for part in source] if several else []
 
 
 def missing(value: object) -> bool:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 SIZES = {"U8": 1, "F16": 2, "F32": 4}
 """Bytes a number, of the types that models hold."""
 HEADER_LIMIT = 100_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One array: the type of its numbers, its shape, and its bytes, row after row."""
 
     dtype: str

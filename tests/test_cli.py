@@ -374,6 +374,14 @@ def test_train_prints_out_of_fold_figures_and_saves_a_model(run: Run, tiny_label
     assert stance.load(tmp_path / "m").model.options == Options(folds=3, strengths=(3.0,), char_min_count=2, jobs=1)
 
 
+def test_train_takes_a_folder_and_a_file_together(run: Run, tiny_labels: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("text,article,union\nNorland hailed Southmark.,extra,favor\n", encoding="utf-8")
+    found = run("train", tiny_labels, more, "--out", tmp_path / "m", *QUICK)
+    assert found.out.startswith("trained on 29 sentences of 5 articles\n")
+    assert "trade" in stance.load(tmp_path / "m").schema.topic_names  # the folder's schema
+
+
 def test_train_over_a_model_tells_what_changed(run: Run, tiny_labels: Path, tmp_path: Path) -> None:
     run("train", tiny_labels, "--out", tmp_path / "m", *QUICK)
     gold = tiny_labels / "gold" / "train.jsonl"

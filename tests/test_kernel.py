@@ -99,7 +99,7 @@ def test_hashes_are_the_written_out_ones_to_the_bit(data: bytes, other: int) -> 
 @given(text=st.text(st.characters(exclude_categories=()), max_size=300))
 def test_any_unicode_scores_as_the_reference_does(scorers: tuple[CompiledScorer, ReferenceScorer], text: str) -> None:
     compiled, reference = (scorer.logits([text], 1) for scorer in scorers)
-    assert np.abs(compiled - reference).max() < 1e-6
+    assert np.abs(compiled - reference).max() < 1e-9
 
 
 @FUZZ
@@ -113,7 +113,7 @@ def test_sentences_full_of_cues_score_as_the_reference_does(
     )
     text = "".join(word + joint for word, joint in zip(words, joints, strict=True))
     compiled, reference = (scorer.logits([text, text.upper()], 1) for scorer in scorers)
-    assert np.abs(compiled - reference).max() < 1e-6
+    assert np.abs(compiled - reference).max() < 1e-9
 
 
 @FUZZ
@@ -127,9 +127,9 @@ def test_predictions_are_the_reference_s(
         dataclasses.replace(p, topic_probabilities={}, stance_probabilities={}) for p in reference
     ]
     for ours, theirs in zip(compiled, reference, strict=True):
-        assert ours.topic_probabilities == pytest.approx(theirs.topic_probabilities, abs=1e-6)
+        assert ours.topic_probabilities == pytest.approx(theirs.topic_probabilities, abs=1e-9)
         for target, probabilities in ours.stance_probabilities.items():
-            assert probabilities == pytest.approx(theirs.stance_probabilities[target], abs=1e-6)
+            assert probabilities == pytest.approx(theirs.stance_probabilities[target], abs=1e-9)
 
 
 def test_every_labelled_sentence_scores_as_the_reference_does(
@@ -137,13 +137,13 @@ def test_every_labelled_sentence_scores_as_the_reference_does(
 ) -> None:
     rows = read_rows(Path(__file__).parent.parent / "labels", default.schema, splits=("dev",))
     texts = [row.text for row in rows]
-    assert np.abs(scorers[0].logits(texts, 1) - scorers[1].logits(texts, 1)).max() < 1e-6
+    assert np.abs(scorers[0].logits(texts, 1) - scorers[1].logits(texts, 1)).max() < 1e-9
 
 
 def test_a_model_of_other_labels_scores_as_the_reference_does(tiny_model: Classifier) -> None:
     texts = ["Norland snubbed Southmark.", "", "tariffs! tariffs", "Ω" * 3]
     ours, theirs = (s(tiny_model.model).logits(texts, 1) for s in (CompiledScorer, ReferenceScorer))
-    assert np.abs(ours - theirs).max() < 1e-6
+    assert np.abs(ours - theirs).max() < 1e-9
 
 
 def test_threads_and_neighbours_change_nothing(default: Classifier) -> None:
@@ -171,7 +171,7 @@ def test_more_words_than_the_cache_holds_score_as_the_reference_does(
     first, last = texts[0], texts[-1]
     scorers[0].logits([*texts, long, *texts[:3]], 1)
     found = scorers[0].logits([first, long, last], 1)
-    assert np.abs(found - scorers[1].logits([first, long, last], 1)).max() < 1e-6
+    assert np.abs(found - scorers[1].logits([first, long, last], 1)).max() < 1e-9
 
 
 def arrays(texts: list[str]) -> Iterator[object]:

@@ -258,7 +258,9 @@ ROW_ERRORS: list[tuple[Any, str]] = [
     ([{"text": "a", "stances": {"china": "favor"}}], r"row 1: expected a target .*got 'china'; did you mean 'china_ti"),
     ([{"text": "a", "stance": "favor", "id": ["x"]}], r"row 1: expected id as a string, got list"),
     ([{"text": "a", "stance": "favor", "id": True}], r"row 1: expected id as a string, got bool"),
-    (["a"], r"rows: row 1: expected a mapping of column to value, got str"),
+    ([5], r"rows: row 1: expected a mapping of column to value, got int"),
+    (["a text"], r"a text: expected a labels folder or a file that ends in '\.csv'"),
+    (["nowhere.csv", "other.csv"], r"nowhere\.csv: expected a file with labels, found no file"),
     ({"text": "a", "stance": "favor"}, r"labels must be a path, a DataFrame, .*got dict"),
     (None, r"labels must be a path, .*got NoneType"),
     (b"labels.csv", r"labels must be a path, .*got bytes"),
@@ -503,3 +505,29 @@ def test_stances_in_a_column_that_no_target_has_are_not_dropped_in_silence() -> 
     schema = Schema.from_dict({"default_target": "union", "topics": {"trade": {}}, "targets": {"union": {}}})
     with pytest.raises(LabelError, match="column 'league' holds stances, but the schema has no such target"):
         read_rows([{"text": "x", "topics": "trade", "league": "favor"}], schema)
+
+
+def test_several_files_are_read_as_one_and_name_their_own_lines(tmp_path: Path, tiny_schema: Schema) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.jsonl"
+    one.write_text("text,union\nNorland waved.,favor\n")
+    other.write_text('{"text": "Ostia frowned.", "union": "against"}\n')
+    rows = read_rows([one, str(other)], tiny_schema)
+    assert [(row.id, row.text, dict(row.stances)) for row in rows] == [
+        ("row-1", "Norland waved.", {"union": "favor"}),
+        ("row-2", "Ostia frowned.", {"union": "against"}),
+    ]
+    other.write_text('{"text": "Ostia frowned.", "union": "agianst"}\n')
+    with pytest.raises(LabelError, match=r"other\.jsonl, line 1: expected a stance for union"):
+        read_rows([one, other], tiny_schema)
+
+
+def test_of_a_folder_and_a_file_the_splits_are_the_folder_s(tmp_path: Path, tiny_schema: Schema) -> None:
+    (tmp_path / "gold").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "gold" / f"{split}.jsonl").write_text(f'{{"text": "A {split} sentence.", "union": "favor"}}\n')
+    more = tmp_path / "more.csv"
+    more.write_text("text,union\nNorland waved.,favor\n")
+    rows = read_rows([tmp_path, more], tiny_schema, splits=("dev",))
+    assert [row.text for row in rows] == ["A dev sentence.", "Norland waved."]
+    with pytest.raises(OptionError, match="splits must be left out unless the source is a labels folder"):
+        read_rows([more], tiny_schema, splits=("dev",))

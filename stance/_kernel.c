@@ -74,21 +74,22 @@ enum {
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 #if defined(__linux__)
-#define HUGE ((size_t)1 << 21)
-static size_t huge_size(size_t size) { return (size + HUGE - 1) / HUGE * HUGE; }
+#define LARGE ((size_t)1 << 21)
+static size_t large_size(size_t size) { return (size + LARGE - 1) / LARGE * LARGE; }
 #endif
 
 /* Zeros; in large pages where they fill half of one: a small page touched for the first time, or looked at out of
  * order, costs more than what is done with it. */
 static void *zeros_new(size_t count, size_t each) {
 #if defined(__linux__)
-    if (count && count <= SIZE_MAX / 4 / each && count * each >= HUGE / 2) {
-        size_t size = huge_size(count * each);
-        u8 *block = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *from;
+    if (count > SIZE_MAX / 4 / each) return NULL;
+    if (count * each >= LARGE / 2) {
+        size_t size = large_size(count * each);
+        u8 *block = mmap(NULL, size + LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *from;
         if (block == MAP_FAILED) return NULL;
-        from = (u8 *)(((uintptr_t)block + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+        from = (u8 *)(((uintptr_t)block + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
         if (from > block) munmap(block, (size_t)(from - block));
-        if (block + HUGE > from) munmap(from + size, (size_t)(block + HUGE - from));
+        if (block + LARGE > from) munmap(from + size, (size_t)(block + LARGE - from));
         (void)madvise(from, size, MADV_HUGEPAGE);
         return from;
     }
@@ -98,8 +99,8 @@ static void *zeros_new(size_t count, size_t each) {
 
 static void zeros_free(void *from, size_t count, size_t each) {
 #if defined(__linux__)
-    if (from && count * each >= HUGE / 2) {
-        munmap(from, huge_size(count * each));
+    if (from && count * each >= LARGE / 2) {
+        munmap(from, large_size(count * each));
         return;
     }
 #endif
@@ -195,6 +196,8 @@ typedef struct {
 
 static int table_init(Table *t, size_t limit, int gate) {
     size_t cells = 16;
+    memset(t, 0, sizeof *t);
+    if (limit > SIZE_MAX / 64) return -1;
     while (3 * cells < 5 * limit) cells *= 2; /* at most three in five are taken */
     t->size = 0;
     t->limit = limit;
@@ -807,8 +810,8 @@ static int grow_slots(const Kernel *k, Worker *w) {
         table_free(&grown);
         return -1;
     }
-    grown.size = (size_t)k->groups;
-    for (size_t row = grown.size; row < w->slots.size; row++) table_add(&grown, known(k, w, row)->hash);
+    for (grown.size = (size_t)k->groups; grown.size < w->slots.size;)
+        if (table_add(&grown, known(k, w, grown.size)->hash) < 0) grown.size++; /* its neighbour's twin from now on */
     table_free(&w->slots);
     w->slots = grown;
     return 0;
@@ -1564,6 +1567,8 @@ INLINE u64 either(const u8 *p, u8 one, u8 other) {
 
 enum { SOME = 32, KEY_ROOM = 16 }; /* hashes added together; bytes that hashing reads beyond a key's end */
 
+static const char MISFIT[] = "the parts of the kernel's model do not fit together", NO_MEMORY[] = "no memory for the keys";
+
 /* The lines' hashes, some at a time so that their cells are on the way while others are hashed. */
 typedef struct {
     Table *table;
@@ -1595,7 +1600,7 @@ static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
     const u8 space = pairs ? ' ' : '\n';
     size_t from = 0, safe = size > 64 + KEY_ROOM ? (size - KEY_ROOM) / 64 * 64 : 0;
     u8 *rest;
-    if (!size) return table->limit ? "the parts of the kernel's model do not fit together" : NULL;
+    if (!size) return table->limit ? MISFIT : NULL;
     for (size_t at = 0; at < safe; at += 64)
         for (u64 ends = either(p + at, '\n', space); ends; ends &= ends - 1) {
             size_t end = at + (size_t)lowest_bit(ends);
@@ -1603,7 +1608,7 @@ static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
             from = end + 1;
         }
     /* What lies behind the end is not ours to read. */
-    if (!(rest = calloc(size - from + KEY_ROOM, 1))) return "there is no memory for the keys";
+    if (!(rest = calloc(size - from + KEY_ROOM, 1))) return NO_MEMORY;
     memcpy(rest, p + from, size - from);
     for (size_t start = 0, end = 0; end <= size - from; end++) {
         int last = end == size - from || rest[end] == '\n';
@@ -1613,7 +1618,7 @@ static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
     }
     free(rest);
     keys_flush(&keys);
-    if (keys.lines != table->limit) return "the parts of the kernel's model do not fit together";
+    if (keys.lines != table->limit) return MISFIT;
     return keys.twice ? "a key occurs twice" : NULL;
 }
 
@@ -1644,12 +1649,13 @@ static PyObject *module_keys(PyObject *module, PyObject *args) {
     }
     Py_BEGIN_ALLOW_THREADS
     if (!is_utf8(view.buf, (size_t)view.len)) fault = "a key is not valid UTF-8";
-    else if (count < 0 || table_init(table, (size_t)count, pairs) < 0) fault = "there is no memory for the keys";
+    else if (count < 0 || count - 1 > view.len) fault = MISFIT; /* each key but the last has its end of line */
+    else if (table_init(table, (size_t)count, pairs) < 0) fault = NO_MEMORY;
     else fault = add_keys(table, view.buf, (size_t)view.len, pairs);
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&view);
     if (!fault) return capsule;
-    PyErr_SetString(PyExc_ValueError, fault);
+    PyErr_SetString(fault == NO_MEMORY ? PyExc_MemoryError : PyExc_ValueError, fault);
     Py_DECREF(capsule);
     return NULL;
 }
@@ -2256,7 +2262,7 @@ static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int 
 static PyObject *give_buffers(Py_buffer *view, int count, int good) {
     for (int i = 0; i < count; i++) PyBuffer_Release(&view[i]);
     if (good) return Py_NewRef(Py_None);
-    PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
     return NULL;
 }
 
@@ -2275,7 +2281,7 @@ INLINE void multiply_by(const Product *m, const size_t width) {
     for (size_t i = 0, rows = m->rows; i < rows; i++, out += width) {
         float sum[16] = {0};
         for (int32_t j = starts[i], stop = starts[i + 1]; j < stop; j++) {
-            const float value = values[j], *row = dense + (size_t)columns[j] * width;
+            const float value = values[j], *row = dense + (size_t)(u32)columns[j] * width;
             for (size_t c = 0; c < width; c++) sum[c] += value * row[c];
         }
         if (scales)
@@ -2338,6 +2344,16 @@ static WIDE int within(const Product *m, u64 columns) {
     return !backwards && (!count || highest < columns);
 }
 
+/* Whether a buffer holds so many rows of singles. */
+static int is_matrix(const Py_buffer *view, Py_ssize_t rows, Py_ssize_t width) {
+    return rows <= PY_SSIZE_T_MAX / 4 / width && view->len == rows * width * 4;
+}
+
+static int apart(const Py_buffer *one, const Py_buffer *other) {
+    uintptr_t a = (uintptr_t)one->buf, b = (uintptr_t)other->buf;
+    return a + (size_t)one->len <= b || b + (size_t)other->len <= a;
+}
+
 static PyObject *module_multiply(PyObject *module, PyObject *args) {
     PyObject *given[6];
     Py_buffer view[6];
@@ -2359,10 +2375,11 @@ static PyObject *module_multiply(PyObject *module, PyObject *args) {
     m.out = view[4].buf;
     m.scales = all == 6 ? view[5].buf : NULL;
     m.rows = (size_t)view[0].len / sizeof(int32_t) - 1;
-    good = view[0].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && m.starts[0] == 0 &&
-           view[1].len == (Py_ssize_t)m.starts[m.rows] * 4 && view[2].len == view[1].len &&
-           view[3].len == columns * width * 4 && view[4].len == (Py_ssize_t)m.rows * width * 4 &&
-           (all == 5 || view[5].len == view[4].len) && within(&m, (u64)columns);
+    good = view[0].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && columns <= INT32_MAX && m.starts[0] == 0 &&
+           m.starts[m.rows] >= 0 && view[1].len % 4 == 0 && view[1].len / 4 == m.starts[m.rows] &&
+           view[2].len == view[1].len && is_matrix(&view[3], columns, width) &&
+           is_matrix(&view[4], (Py_ssize_t)m.rows, width) && (all == 5 || view[5].len == view[4].len) &&
+           apart(&view[4], &view[0]) && apart(&view[4], &view[1]) && within(&m, (u64)columns);
     if (good) {
         Py_BEGIN_ALLOW_THREADS
         multiply_rows(&m, (size_t)width);

@@ -9,6 +9,7 @@ import typer
 
 from stance import DEFAULT_MODEL
 from stance.cli_options import tell
+from stance.errors import ModelError
 
 app = typer.Typer(rich_markup_mode=None, help="The models that come with stance, and your own.")
 
@@ -88,6 +89,13 @@ def verify_models(
     from stance.classifier import Classifier
     from stance.model_folder import find_model, load_model, shipped_models
 
+    damaged = 0
     for model in models or list(shipped_models()):
-        load_model(model, Classifier)
-        typer.echo(f"{find_model(model)}: whole")
+        try:
+            load_model(model, Classifier)
+            typer.echo(f"{find_model(model)}: whole")
+        except ModelError as error:
+            tell(str(error))
+            damaged += 1
+    if damaged:
+        raise typer.Exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import difflib
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,9 @@ def read_rows(
 ) -> list[LabelledSentence]:
     """Read label rows, in order.
 
+    Of several files, a row replaces one of the same ``id`` in an earlier file, and keeps that one's article unless it
+    names another: corrections can stand beside what they correct.
+
     A row needs ``text`` and at least one label column: ``topics`` (a list, or a string split at ``;``, ``|`` or
     ``,``; blank is "no topic", absent is "not labelled"), ``stance`` (toward the schema's default target), a column
     per target named after it, or ``stances`` (target -> stance). A stance that is blank, None or NaN was not
@@ -47,18 +51,21 @@ def read_rows(
     if schema is None:
         schema = _folder_schema(source) or infer_schema(found)
     _check_columns(found, schema)
-    rows: list[LabelledSentence] = []
-    places: dict[str, str] = {}
+    rows: dict[str, LabelledSentence] = {}
+    places: dict[str, SourceRow] = {}
     for number, source_row in enumerate(found, start=1):
         try:
             row = parse_row(source_row.values, schema, f"row-{number}")
         except LabelError as error:
             raise source_row.error(str(error)) from None
         if row.id in places:
-            raise source_row.error(f"expected distinct ids, got {row.id!r} again, first in {places[row.id]}")
-        places[row.id] = source_row.place
-        rows.append(row)
-    return rows
+            if places[row.id].origin == source_row.origin:
+                raise source_row.error(f"expected distinct ids, got {row.id!r} again, first in {places[row.id].place}")
+            if row.article == row.id:
+                row = dataclasses.replace(row, article=rows[row.id].article)
+        places[row.id] = source_row
+        rows[row.id] = row
+    return list(rows.values())
 
 
 def infer_schema(source: Source) -> Schema:

@@ -127,7 +127,7 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
     try:
         model = _model(manifest, weights)
         made = model if build is None else build(model)
-    except (StanceError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (StanceError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         fault = error
     if checksum() != manifest["weights_sha256"]:
         raise ModelError(f"{folder / WEIGHTS}: checksum does not match {MANIFEST}: damaged or exchanged")
@@ -192,7 +192,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     raw = _read(folder, MANIFEST)
     try:
         manifest = json.loads(raw.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{file}: expected JSON, got {error}: damaged or cut short") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise ModelError(f"{file}: not the manifest of a stance model (no format number)")
@@ -224,6 +224,8 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{folder}: the file {name} is missing") from None
+    except OSError as error:
+        raise ModelError(f"{folder / name}: cannot be read: {error.strerror}") from None
 
 
 def _decision(value: Mapping[str, Any]) -> Decision:

@@ -41,7 +41,7 @@ def dots(vectors: Singles, vector: Singles) -> NDArray[np.float64]:
     else:
         padded = np.zeros((count, -(-size // LANES) * LANES), dtype=np.float32)
         np.multiply(vectors, vector, out=padded[:, :size])
-        lanes = np.add.reduce(padded.reshape(count, -1, LANES), axis=1)
+        lanes = np.add.reduce(padded.reshape(count, padded.shape[1] // LANES, LANES), axis=1)
     found: NDArray[np.float64] = lanes.sum(axis=1, dtype=np.float64)
     return found
 

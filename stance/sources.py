@@ -9,7 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class SourceRow:
     """Physical line (from 1) on which the row starts, in files that have lines."""
     header: int | None = None
     """Physical line of the column names, in files that have one."""
+    origin: int = 0
+    """Number of its path among those given together; all files of a labels folder are of one."""
 
     @property
     def place(self) -> str:
@@ -66,12 +68,16 @@ def read_source(source: Source, *, splits: Sequence[str] | None = None) -> list[
     if splits is not None and not folders(source):
         raise OptionError(f"splits must be left out unless the source is a labels folder, got {splits!r}")
     if paths := _paths(source):
-        return [
-            row
-            for path in paths
+        for number, path in enumerate(paths):
+            if any(path.exists() and path.samefile(other) for other in paths[:number] if other.exists()):
+                raise OptionError(f"{path} is named twice: its sentences would count twice, and judge each other")
+        rows = [
+            (origin, row)
+            for origin, path in enumerate(paths)
             for file in (_gold_files(path, splits) if path.is_dir() else [path])
             for row in _read_file(file)
         ]
+        return [row if origin == 0 else replace(row, origin=origin) for origin, row in rows]
     if isinstance(source, list) and all(isinstance(row, SourceRow) for row in source):
         return source
     return _read_memory(source)

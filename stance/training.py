@@ -30,7 +30,7 @@ from stance.options import Options
 from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Output, Schema
 from stance.solver import Design, Mask, Problem, Solution, solve
-from stance.sources import Source, folders
+from stance.sources import Source, folders, read_source
 from stance.splits import grouped_folds
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def train(
     Args:
         source: a labels folder, a .csv, .tsv, .jsonl or .parquet file, a list of those to train on together, a
             DataFrame, a ``datasets.Dataset``, or rows.
-        schema: a `Schema` or a ``schema.toml``; "infer" takes topics and targets from the labels, without a lexicon;
-            None takes the labels folder's own, else the shipped default model's.
+        schema: a `Schema` or a ``schema.toml``; "infer" takes topics and targets from the labels, without a lexicon,
+            even where a labels folder has its own; None takes the folder's own, else the shipped default model's.
         options: all options as one record; ``changes`` are single ones by name (``seed=1``).
         splits: of labels folders, the gold files to train on.
         progress: called with one line of text as work goes on.
@@ -112,7 +112,8 @@ def train(
     """
     _require_extra()
     settings = Options.from_dict({**(options or Options()).to_dict(), **changes})
-    chosen = _schema_for(source, schema)
+    chosen_splits = ((splits,) if isinstance(splits, str) else tuple(splits)) if folders(source) else None
+    chosen = _schema_for(source, schema, chosen_splits)
     if schema is None and progress and not folders(source):
         progress(
             f"schema of the shipped model: topics {', '.join(chosen.topic_names)}; targets "
@@ -120,10 +121,14 @@ def train(
             'targets of your own: schema "infer"'
         )
     with _collector_resting():
-        rows = read_rows(source, chosen, splits=tuple(splits) if folders(source) else None)
+        say = progress or (lambda line: None)
+        every = read_rows(source, chosen, splits=chosen_splits)
+        rows = [row for row in every if row.topics is not None or row.stances]
+        if len(rows) < len(every):
+            say(f"left out: {len(every) - len(rows)} of {len(every):,} sentences, which carry no label")
         if not rows:
             raise LabelError("training: expected labelled sentences, got none")
-        return Classifier(_fit(rows, _labelled_part(chosen, rows), settings, progress or (lambda line: None)))
+        return Classifier(_fit(rows, _labelled_part(chosen, rows), settings, say))
 
 
 def _require_extra() -> None:
@@ -132,11 +137,11 @@ def _require_extra() -> None:
             raise MissingExtraError("training", "train", package)
 
 
-def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:
+def _schema_for(source: Source, schema: Schema | PathLike | None, splits: Sequence[str] | None) -> Schema:
     if isinstance(schema, Schema):
         return schema
     if schema == "infer":
-        return infer_schema(source)
+        return infer_schema(read_source(source, splits=splits))
     if schema is not None:
         return Schema.load(schema)
     own = (folder / "schema.toml" for folder in folders(source))

@@ -87,6 +87,11 @@ def test_version(run: Run) -> None:
     assert run("--version").out == f"stance {stance.__version__}\n"
 
 
+def test_the_package_can_be_run_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "stance", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"stance {stance.__version__}\n"
+
+
 def test_without_a_command_the_help_is_shown(run: Run) -> None:
     found = run()
     assert (found.code, found.out[:6]) == (0, "Usage:")
@@ -614,8 +619,8 @@ def test_models_verify_finds_a_flipped_byte(run: Run, tiny_folder: Path, tmp_pat
     weights = bytearray((tmp_path / "m" / "weights.safetensors").read_bytes())
     weights[-1] ^= 1
     (tmp_path / "m" / "weights.safetensors").write_bytes(weights)
-    found = run("models", "verify", tmp_path / "m")
-    assert (found.code, found.out) == (2, "")
+    found = run("models", "verify", tmp_path / "m", tiny_folder)
+    assert (found.code, found.out) == (2, f"{tiny_folder}: whole\n")
     assert "checksum does not match" in found.err
 
 

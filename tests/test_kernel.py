@@ -308,12 +308,34 @@ def test_the_compiled_sums_give_numpy_s_bytes(size: int, monkeypatch: pytest.Mon
     vectors = random.normal(size=(5, size)).astype(np.float32)
     weights = random.normal(size=4).astype(np.float32)
     compiled = products.dots(vectors, vectors[2]), products.mix(weights, vectors[0], vectors[1:4])
+    assert products.dots(vectors[:0], vectors[0]).shape == (0,)
     monkeypatch.setattr(products, "_kernel", None)
+    assert products.dots(vectors[:0], vectors[0]).shape == (0,)
     plain = products.dots(vectors, vectors[2]), products.mix(weights, vectors[0], vectors[1:4])
     assert (compiled[0] == plain[0]).all()
     assert (compiled[1] == plain[1]).all()
     assert np.allclose(plain[0], vectors.astype(float) @ vectors[2], atol=1e-2)
     assert np.allclose(plain[1], weights.astype(float) @ vectors[:4], atol=1e-4)
+
+
+def test_products_that_would_reach_beyond_their_parts_are_refused() -> None:
+    starts, one = np.array([0, 1], dtype=np.int32), np.ones(1, dtype=np.float32)
+    far, back = np.array([0x7FFFFFF0], dtype=np.int32), np.array([-0x7FFFFFF0], dtype=np.int32)
+    none, room = np.empty(0, dtype=np.float32), np.empty(16, dtype=np.float32)
+    shared = np.array([0, 1, 1, 1, 0, 0], dtype=np.int32)
+    for parts in (
+        (starts, far, one, none, room, None, 2**60, 16),
+        (starts, back, one, none, room[:2], None, 2**61, 2),
+        (shared[:4], starts[:1], one, one, shared[1:4].view(np.float32), None, 1, 1),
+    ):
+        with pytest.raises(ValueError, match="do not fit together"):
+            kernel.multiply(*parts)
+    room.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.multiply(starts, starts[:1], one, room, room, None, 1, 16)
+    for count in (2**62, -1):
+        with pytest.raises(ValueError, match="do not fit together"):
+            kernel.keys(b"a\nb", count, False)
 
 
 def test_sums_of_parts_that_do_not_fit_together_are_refused() -> None:

@@ -531,3 +531,30 @@ def test_of_a_folder_and_a_file_the_splits_are_the_folder_s(tmp_path: Path, tiny
     assert [row.text for row in rows] == ["A dev sentence.", "Norland waved."]
     with pytest.raises(OptionError, match="splits must be left out unless the source is a labels folder"):
         read_rows([more], tiny_schema, splits=("dev",))
+
+
+def test_a_row_replaces_one_of_the_same_id_in_an_earlier_file_and_keeps_its_article(
+    tmp_path: Path, tiny_schema: Schema
+) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("id,article,text,union\na-1,a,Norland waved.,neutral\na-2,a,Snow fell.,neutral\n")
+    new.write_text("id,text,union\na-1,Norland waved.,favor\n")
+    rows = read_rows([old, new], tiny_schema)
+    assert [(row.id, row.article, row.stances["union"]) for row in rows] == [
+        ("a-1", "a", "favor"),
+        ("a-2", "a", "neutral"),
+    ]
+    new.write_text("id,article,text,union\na-1,b,Norland waved.,favor\n")
+    assert read_rows([old, new], tiny_schema)[0].article == "b"
+    new.write_text("id,text,union\na-1,Norland waved.,favor\na-1,Norland waved.,favor\n")
+    with pytest.raises(
+        LabelError, match=r"new\.csv, line 3: expected distinct ids, got 'a-1' again, first in .*new\.csv"
+    ):
+        read_rows([old, new], tiny_schema)
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path, tiny_schema: Schema) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("text,union\nNorland waved.,favor\n")
+    with pytest.raises(OptionError, match="is named twice"):
+        read_rows([path, tmp_path / "." / "one.csv"], tiny_schema)

@@ -81,6 +81,22 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         stance.load(folder)
 
 
+def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:
+    (folder / "weights.safetensors").unlink()
+    (folder / "weights.safetensors").mkdir()
+    with pytest.raises(ModelError, match=r"weights\.safetensors: cannot be read"):
+        stance.load(folder)
+
+
+def test_numbers_beyond_all_bounds_and_endless_nesting_are_refused(folder: Path) -> None:
+    edit(folder, options={"strengths": [int("9" * 400)]})
+    with pytest.raises(ModelError, match="does not hold a model that fits together"):
+        stance.load(folder)
+    (folder / "model.json").write_text('{"a":' + "[" * 200_000)
+    with pytest.raises(ModelError, match="expected JSON"):
+        stance.load(folder)
+
+
 def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
     edit(folder, format=FORMAT + 1)
     with pytest.raises(ModelError, match=f"format {FORMAT + 1}, but this version reads format {FORMAT}: upgrade"):

@@ -102,3 +102,28 @@ def test_expected_rates_make_the_model_warier(tiny_schema: Schema, tiny_rows: Se
     text = "Norland and Southmark deepened their friendship."
     probability = [m.classify(text).stance_probabilities["union"]["neutral"] for m in (wary, plain)]
     assert probability[0] > probability[1]
+
+
+def test_sentences_without_any_label_are_left_out_and_counted(
+    tiny_schema: Schema, tiny_rows: Sequence[LabelledSentence], tmp_path: Path
+) -> None:
+    import dataclasses
+
+    blank = dataclasses.replace(tiny_rows[0], id="blank", topics=None, stances={})
+    said: list[str] = []
+    model = train([*tiny_rows, blank], schema=tiny_schema, options=FAST, progress=said.append)
+    assert "left out: 1 of 43 sentences, which carry no label" in said
+    plain = train(list(tiny_rows), schema=tiny_schema, options=FAST)
+    assert weights(model, tmp_path / "one") == weights(plain, tmp_path / "other")
+
+
+def test_infer_does_without_a_folder_s_schema(tiny_labels: Path) -> None:
+    model = train(tiny_labels, schema="infer", options=FAST)
+    assert model.schema.topic_names == ("jubilee", "trade")
+    assert model.schema.entities == {}
+
+
+def test_one_split_can_be_named_by_itself(tiny_labels: Path) -> None:
+    options = Options(folds=2, strengths=(1.0,), jobs=1, char_min_count=1)
+    one, other = (train(tiny_labels, splits=given, options=options) for given in ("train", ("train",)))
+    assert one.model.provenance["fingerprint"] == other.model.provenance["fingerprint"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,17 +113,18 @@ def train(
     """
     _require_extra()
     settings = Options.from_dict({**(options or Options()).to_dict(), **changes})
-    chosen_splits = ((splits,) if isinstance(splits, str) else tuple(splits)) if folders(source) else None
-    chosen = _schema_for(source, schema, chosen_splits)
-    if schema is None and progress and not folders(source):
-        progress(
-            f"schema of the shipped model: topics {', '.join(chosen.topic_names)}; targets "
-            f"{', '.join(chosen.target_names)}; its word lists and its share of neutral sentences. For topics and "
-            'targets of your own: schema "infer"'
-        )
+    say = progress or (lambda line: None)
+    parts = ((splits,) if isinstance(splits, str) else tuple(splits)) if folders(source) else None
     with _collector_resting():
-        say = progress or (lambda line: None)
-        every = read_rows(source, chosen, splits=chosen_splits)
+        found = read_source(source, splits=parts)
+        chosen = infer_schema(found) if schema == "infer" else _schema_for(source, schema)
+        if schema is None and not folders(source):
+            say(
+                f"schema of the shipped model: topics {', '.join(chosen.topic_names)}; targets "
+                f"{', '.join(chosen.target_names)}; its word lists and its share of neutral sentences. For topics and "
+                'targets of your own: schema "infer"'
+            )
+        every = read_rows(found, chosen)
         rows = [row for row in every if row.topics is not None or row.stances]
         if len(rows) < len(every):
             say(f"left out: {len(every) - len(rows)} of {len(every):,} sentences, which carry no label")
@@ -137,18 +139,14 @@ def _require_extra() -> None:
             raise MissingExtraError("training", "train", package)
 
 
-def _schema_for(source: Source, schema: Schema | PathLike | None, splits: Sequence[str] | None) -> Schema:
+def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:
     if isinstance(schema, Schema):
         return schema
-    if schema == "infer":
-        return infer_schema(read_source(source, splits=splits))
     if schema is not None:
         return Schema.load(schema)
     own = (folder / "schema.toml" for folder in folders(source))
-    for file in own:
-        if file.is_file():
-            return Schema.load(file)
-    return load_model(DEFAULT_MODEL).schema
+    file = next(filter(Path.is_file, own), None)
+    return Schema.load(file) if file else load_model(DEFAULT_MODEL).schema
 
 
 def _labelled_part(schema: Schema, rows: Sequence[LabelledSentence]) -> Schema:

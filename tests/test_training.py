@@ -127,3 +127,9 @@ def test_one_split_can_be_named_by_itself(tiny_labels: Path) -> None:
     options = Options(folds=2, strengths=(1.0,), jobs=1, char_min_count=1)
     one, other = (train(tiny_labels, splits=given, options=options) for given in ("train", ("train",)))
     assert one.model.provenance["fingerprint"] == other.model.provenance["fingerprint"]
+
+
+def test_rows_that_can_be_read_but_once_are_trained_on() -> None:
+    rows = [{"text": t, "stance": s} for t, s in [("good grand", "favor"), ("bad grim", "against")] * 4]
+    model = train((row for row in rows), schema="infer", options=FAST)
+    assert model.model.provenance["sentences"] == 8

@@ -78,7 +78,8 @@ def classify(
             "--column",
             metavar="NAME",
             help="Each row of a .csv, .tsv, .jsonl or .parquet file is a text of its own, taken from this column. Rows "
-            "keep their order, and their ids end in their numbers; other columns are not copied.",
+            "keep their order, and their ids where a column id has a distinct one in each; else their ids end in their "
+            "numbers. Other columns are not copied.",
         ),
     ] = None,
     format: Annotated[
@@ -309,12 +310,12 @@ def _named_rows(given: Sequence[str], column: str) -> Iterator[tuple[str, str]]:
     for path in given:
         if path == STDIN or not path.lower().endswith(SUFFIXES):
             raise OptionError(f"--column reads tables ({', '.join(SUFFIXES)}), got {path}")
-        texts = read_column(path, column)
-        blank = sum(not text.strip() for text in texts)
+        rows = read_column(path, column)
+        blank = sum(not text.strip() for _, text in rows)
         if blank:
-            tell(f"{path}: {blank} of {len(texts)} texts are blank; they count as neutral and without topics")
-        for number, text in enumerate(texts, start=1):
-            yield f"{path}:{number}", text
+            tell(f"{path}: {blank} of {len(rows)} texts are blank; they count as neutral and without topics")
+        for number, (own, text) in enumerate(rows, start=1):
+            yield own if own and len(given) == 1 else f"{path}:{own or number}", text
 
 
 def _write_page(

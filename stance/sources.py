@@ -130,14 +130,18 @@ def _gold_files(folder: Path, splits: Sequence[str] | None) -> list[Path]:
     return [file for split, file in files.items() if splits is None or split in splits]
 
 
-def read_column(path: PathLike, column: str) -> list[str]:
-    """One column of a .csv, .tsv, .jsonl or .parquet file as texts, a missing one blank.
+def read_column(path: PathLike, column: str) -> list[tuple[str, str]]:
+    """Ids, and one column as texts, of a .csv, .tsv, .jsonl or .parquet file, a missing text blank.
+
+    A row's id is its cell of the column ``id``, if there are such cells in all rows and no two are the same; else it is
+    blank.
 
     Raises:
         LabelError: no such file, no such column, or a cell that is no text; says where.
     """
     texts = []
-    for row in _read_file(Path(path), column):
+    rows = _read_file(Path(path), column)
+    for row in rows:
         if column not in row.values:
             hint = did_you_mean(column, row.values)
             raise row.column_error(f"expected a column {column!r}, got {listed(row.values)}{hint}")
@@ -145,7 +149,8 @@ def read_column(path: PathLike, column: str) -> list[str]:
         if not isinstance(cell, str):
             raise row.error(f"column {column!r}: expected text, got {cell!r}")
         texts.append(cell)
-    return texts
+    ids = [str(cell) for row in rows if column != "id" and not missing(cell := row.values.get("id")) and cell != ""]
+    return list(zip(ids if len(set(ids)) == len(rows) else [""] * len(rows), texts, strict=True))
 
 
 def _read_file(path: Path, sought: str = "text") -> list[SourceRow]:
@@ -242,6 +247,8 @@ def _read_memory(source: Source) -> list[SourceRow]:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
             message = f"row {number}: expected a mapping of column to value, got {type(row).__name__}"
+            if isinstance(row, str | os.PathLike):
+                message += f" {os.fspath(row)[:60]!r}; a list holds either rows or paths"
             raise LabelError(message, file="rows")
     return _numbered(rows, "rows")
 

@@ -172,6 +172,20 @@ def test_classify_column_takes_each_row_of_a_table_as_a_text(run: Run, tiny_fold
     assert [(row["id"], row["text"]) for row in rows] == [(f"{table}:1", "One; two."), (f"{table}:2", "")]
 
 
+def test_classify_column_keeps_ids_that_tell_the_rows_apart(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    def ids(*texts: str) -> list[str]:
+        tables = [tmp_path / f"{number}.csv" for number in range(len(texts))]
+        for table, text in zip(tables, texts, strict=True):
+            table.write_text(f"id,headline\n{text}", encoding="utf-8")
+        found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", *tables)
+        return [json.loads(line)["id"].removeprefix(f"{tmp_path}/") for line in found.out.splitlines()]
+
+    assert ids("x7,Snow fell.\nx9,Rain fell.\n") == ["x7", "x9"]
+    assert ids("x7,Snow fell.\nx7,Rain fell.\n") == ["0.csv:1", "0.csv:2"]
+    assert ids("x7,Snow fell.\n,Rain fell.\n") == ["0.csv:1", "0.csv:2"]
+    assert ids("x7,Snow fell.\n", "x7,Rain fell.\n") == ["0.csv:x7", "1.csv:x7"]
+
+
 def test_classify_column_says_which_columns_there_are(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("number;headline\n1;One\n", encoding="utf-8")

@@ -259,6 +259,7 @@ ROW_ERRORS: list[tuple[Any, str]] = [
     ([{"text": "a", "stance": "favor", "id": ["x"]}], r"row 1: expected id as a string, got list"),
     ([{"text": "a", "stance": "favor", "id": True}], r"row 1: expected id as a string, got bool"),
     ([5], r"rows: row 1: expected a mapping of column to value, got int"),
+    (["labels", {"text": "a"}], r"row 1: expected a mapping of column to value, got str 'labels'; a list holds either"),
     (["a text"], r"a text: expected a labels folder or a file that ends in '\.csv'"),
     (["nowhere.csv", "other.csv"], r"nowhere\.csv: expected a file with labels, found no file"),
     ({"text": "a", "stance": "favor"}, r"labels must be a path, a DataFrame, .*got dict"),

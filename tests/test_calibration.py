@@ -79,3 +79,10 @@ def test_a_threshold_lies_in_the_gap_between_the_classes() -> None:
     assert 0.1 < found[0] < 0.7
     assert 0.1 < found[1] < 0.7
     assert found[2] == 1.0
+
+
+def test_of_thresholds_that_are_as_good_the_middle_one_is_taken() -> None:
+    # Any from 0.12 to 0.90 parts the two kinds: their middle is 0.51, drawn toward 0.5 as if by ten more cases.
+    probabilities = np.array([[0.9, 0.1]] * 100 + [[0.1, 0.9]] * 100)
+    truth = Truth(("favor", "neutral"), np.array([0] * 100 + [1] * 100), np.ones(200))
+    assert thresholds(probabilities, truth)[0] == pytest.approx((100 * 0.51 + 10 * 0.5) / 110)

@@ -191,7 +191,8 @@ def compare(
     """Hold two models against each other on the same sentences.
 
     The interval is of the difference, article by article: where it leaves out zero, one model is better beyond
-    what chance explains. Below come the decisions that changed, with the truth.
+    the chance of which articles were drawn. (Another seed of training moves figures a little, too.) Below come the
+    decisions that changed, with the truth.
 
     \b
     Example:

@@ -169,15 +169,16 @@ def print_model_changes(screen: Screen, old: Model, new: Model) -> None:
         for name, value in head_figures(record).items():
             if name in before:
                 rows.append((output, _out_of_fold_name(name), _number(before[name]), _number(value),
-                             _trend(name, before[name], value)))  # fmt: skip
+                             _signed(value - before[name])))  # fmt: skip
     columns = (
         Column("output"),
         Column("out of fold"),
         Column("old", right=True),
         Column("new", right=True),
-        Column(""),
+        Column("new - old", right=True),
     )
     screen.table(Table(columns, tuple(rows)))
+    screen.line(Cell("of one draw of folds each: another seed moves such figures, too", "dim"))
 
 
 def agreement_table(columns: Sequence[Agreement], title: str) -> Table:
@@ -284,13 +285,6 @@ def _intervals_note(articles: int) -> str:
 def _out_of_fold_name(name: str) -> str:
     better = " (lower is better)" if name in _LOWER_IS_BETTER else ""
     return _figure_name(name) + better
-
-
-def _trend(name: str, old: float, new: float) -> Cell:
-    if f"{old:.3f}" == f"{new:.3f}":
-        return Cell("same", "dim")
-    better = (new < old) == (name in _LOWER_IS_BETTER)
-    return Cell("better", "green") if better else Cell("worse", "dark_orange")
 
 
 def _figure_name(figure: str) -> str:

@@ -94,7 +94,7 @@ static void *zeros_new(size_t count, size_t each) {
         return from;
     }
 #endif
-    return calloc(count ? count : 1, each);
+    return calloc(count, each);
 }
 
 static void zeros_free(void *from, size_t count, size_t each) {
@@ -199,7 +199,6 @@ static int table_init(Table *t, size_t limit, int gate) {
     memset(t, 0, sizeof *t);
     if (limit > SIZE_MAX / 64) return -1;
     while (3 * cells < 5 * limit) cells *= 2; /* at most three in five are taken */
-    t->size = 0;
     t->limit = limit;
     t->mask = cells - 1;
     t->bit_mask = 8 * cells - 1;
@@ -1929,7 +1928,7 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         read_ints(k, spec, "context_rows", &k->context_row, contexts * 4 * cues) < 0 ||
         read_ints(k, spec, "pair_rows", &k->pair_row, groups * groups) < 0 ||
         read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "the parts of the kernel's model do not fit together");
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, MISFIT);
         Py_DECREF(k);
         return NULL;
     }
@@ -2248,10 +2247,10 @@ static PyObject *module_hash_pair(PyObject *module, PyObject *args) {
 
 /* ---- products for training -------------------------------------------------------------------------------------- */
 
-/* Take `count` buffers, those from `writable` on to write to; -1 with an exception set. */
+/* Take `count` buffers, the first `writable` of them to write to; -1 with an exception set. */
 static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int writable) {
     for (int got = 0; got < count; got++)
-        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got >= writable ? PyBUF_WRITABLE : 0)) < 0) {
+        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got < writable ? PyBUF_WRITABLE : 0)) < 0) {
             while (got > 0) PyBuffer_Release(&view[--got]);
             return -1;
         }
@@ -2262,7 +2261,7 @@ static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int 
 static PyObject *give_buffers(Py_buffer *view, int count, int good) {
     for (int i = 0; i < count; i++) PyBuffer_Release(&view[i]);
     if (good) return Py_NewRef(Py_None);
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
+    PyErr_SetString(PyExc_ValueError, "the parts of the product do not fit together");
     return NULL;
 }
 
@@ -2365,21 +2364,19 @@ static PyObject *module_multiply(PyObject *module, PyObject *args) {
                           &width))
         return NULL;
     all = given[5] == Py_None ? 5 : 6;
-    if (take_buffers(given, view, 4, 4) < 0) return NULL;
-    if (take_buffers(given + 4, view + 4, 1, 0) < 0) return give_buffers(view, 4, 0);
-    if (all == 6 && take_buffers(given + 5, view + 5, 1, 1) < 0) return give_buffers(view, 5, 0);
-    m.starts = view[0].buf;
-    m.columns = view[1].buf;
-    m.values = view[2].buf;
-    m.dense = view[3].buf;
-    m.out = view[4].buf;
+    if (take_buffers(given, view, all, 1) < 0) return NULL;
+    m.out = view[0].buf;
+    m.starts = view[1].buf;
+    m.columns = view[2].buf;
+    m.values = view[3].buf;
+    m.dense = view[4].buf;
     m.scales = all == 6 ? view[5].buf : NULL;
-    m.rows = (size_t)view[0].len / sizeof(int32_t) - 1;
-    good = view[0].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && columns <= INT32_MAX && m.starts[0] == 0 &&
-           m.starts[m.rows] >= 0 && view[1].len % 4 == 0 && view[1].len / 4 == m.starts[m.rows] &&
-           view[2].len == view[1].len && is_matrix(&view[3], columns, width) &&
-           is_matrix(&view[4], (Py_ssize_t)m.rows, width) && (all == 5 || view[5].len == view[4].len) &&
-           apart(&view[4], &view[0]) && apart(&view[4], &view[1]) && within(&m, (u64)columns);
+    m.rows = (size_t)view[1].len / sizeof(int32_t) - 1;
+    good = view[1].len >= 4 && width >= 1 && width <= 16 && columns >= 0 && columns <= INT32_MAX && m.starts[0] == 0 &&
+           m.starts[m.rows] >= 0 && view[2].len % 4 == 0 && view[2].len / 4 == m.starts[m.rows] &&
+           view[3].len == view[2].len && is_matrix(&view[4], columns, width) &&
+           is_matrix(&view[0], (Py_ssize_t)m.rows, width) && (all == 5 || view[5].len == view[0].len) &&
+           apart(&view[0], &view[1]) && apart(&view[0], &view[2]) && within(&m, (u64)columns);
     if (good) {
         Py_BEGIN_ALLOW_THREADS
         multiply_rows(&m, (size_t)width);
@@ -2415,13 +2412,13 @@ static PyObject *module_dots(PyObject *module, PyObject *args) {
     int good;
     (void)module;
     if (!PyArg_ParseTuple(args, "OOOn", &given[0], &given[1], &given[2], &count)) return NULL;
-    if (take_buffers(given, view, 3, 2) < 0) return NULL;
-    size = view[1].len / 4;
-    good = count >= 0 && count < PY_SSIZE_T_MAX / (DOT_LANES * 4) && view[2].len == count * DOT_LANES * 4 &&
-           (size == 0 || count <= view[0].len / 4 / size);
+    if (take_buffers(given, view, 3, 1) < 0) return NULL;
+    size = view[2].len / 4;
+    good = count >= 0 && count < PY_SSIZE_T_MAX / (DOT_LANES * 4) && view[0].len == count * DOT_LANES * 4 &&
+           (size == 0 || count <= view[1].len / 4 / size);
     if (good) {
         Py_BEGIN_ALLOW_THREADS
-        dot_rows(view[0].buf, view[1].buf, (size_t)count, (size_t)size, view[2].buf);
+        dot_rows(view[1].buf, view[2].buf, (size_t)count, (size_t)size, view[0].buf);
         Py_END_ALLOW_THREADS
     }
     return give_buffers(view, 3, good);
@@ -2453,13 +2450,13 @@ static PyObject *module_mix(PyObject *module, PyObject *args) {
     int good;
     (void)module;
     if (!PyArg_ParseTuple(args, "OOOO", &given[0], &given[1], &given[2], &given[3])) return NULL;
-    if (take_buffers(given, view, 4, 3) < 0) return NULL;
-    count = view[0].len / 4 - 1;
-    size = view[3].len / 4;
-    good = count >= 0 && view[1].len == view[3].len && (size == 0 || count <= view[2].len / 4 / size);
+    if (take_buffers(given, view, 4, 1) < 0) return NULL;
+    count = view[1].len / 4 - 1;
+    size = view[0].len / 4;
+    good = count >= 0 && view[2].len == view[0].len && (size == 0 || count <= view[3].len / 4 / size);
     if (good) {
         Py_BEGIN_ALLOW_THREADS
-        mix_rows(view[0].buf, view[1].buf, view[2].buf, (size_t)count, (size_t)size, view[3].buf);
+        mix_rows(view[1].buf, view[2].buf, view[3].buf, (size_t)count, (size_t)size, view[0].buf);
         Py_END_ALLOW_THREADS
     }
     return give_buffers(view, 4, good);
@@ -2469,9 +2466,9 @@ static PyMethodDef module_methods[] = {
     {"hash64", module_hash, METH_VARARGS, "hash64(bytes): the 64-bit hash of a key."},
     {"hash_pair", module_hash_pair, METH_VARARGS, "hash_pair(left, right): the hash of a 2-gram."},
     {"keys", module_keys, METH_VARARGS, "keys(lines, count, pairs): a table of them, for a kernel."},
-    {"multiply", module_multiply, METH_VARARGS, "multiply(starts, columns, values, dense, out, scales, columns, width)."},
-    {"dots", module_dots, METH_VARARGS, "dots(vectors, vector, out, count): their products, in lanes."},
-    {"mix", module_mix, METH_VARARGS, "mix(weights, first, vectors, out): their weighted sum."},
+    {"multiply", module_multiply, METH_VARARGS, "multiply(out, starts, columns, values, dense, scales, columns, width)."},
+    {"dots", module_dots, METH_VARARGS, "dots(out, vectors, vector, count): their products, in lanes."},
+    {"mix", module_mix, METH_VARARGS, "mix(out, weights, first, vectors): their weighted sum."},
     {NULL, NULL, 0, NULL}};
 
 static int module_exec(PyObject *module) {

@@ -58,12 +58,14 @@ def calibrate(scores: Floats, truth: Truth) -> tuple[float, Floats]:
         p = softmax(by_class * parameters[0] + np.append(0.0, parameters[1:])[:, None], axis=0)
         return -float((weights * np.log(np.maximum((p * own).sum(axis=0), 1e-12))).sum()), p
 
+    # The derivatives of a row's logits are its scores, and 1 for a class's own bias: at its own class, and in the loop
+    # their means under p.
+    at_own = np.vstack([(own * by_class).sum(axis=0), own[1:]])
     parameters = np.append(1.0, np.zeros(len(truth.classes) - 1))
     value, p = loss(parameters)
     for _ in range(NEWTON_STEPS):
-        # The derivatives of a row's logits are its scores, and 1 for a class's own bias; their means under p.
         means = np.vstack([(p * by_class).sum(axis=0), p[1:]])
-        gradient = (weights * (means - np.vstack([(own * by_class).sum(axis=0), own[1:]]))).sum(axis=1)
+        gradient = (weights * (means - at_own)).sum(axis=1)
         squares = (weights * p * by_class).sum(axis=1)
         curvature = -np.array([[(weights * one * other).sum() for other in means] for one in means])
         curvature[0, 0] += float((weights * p * by_class**2).sum())

@@ -49,7 +49,7 @@ def read_rows(
     """
     found = read_source(source, splits=splits)
     if schema is None:
-        schema = _folder_schema(source) or infer_schema(found)
+        schema = folder_schema(source) or infer_schema(found)
     _check_columns(found, schema)
     rows: dict[str, LabelledSentence] = {}
     places: dict[str, SourceRow] = {}
@@ -78,7 +78,7 @@ def infer_schema(source: Source) -> Schema:
     Raises:
         LabelError: a column is neither a known one nor a target's (all of a target's values are stances).
     """
-    found = _folder_schema(source) or read_source(source)
+    found = folder_schema(source) or read_source(source)
     if isinstance(found, Schema):
         return found
     topics: set[str] = set()
@@ -145,7 +145,8 @@ def to_dataset(rows: Iterable[LabelledSentence], schema: Schema) -> Any:
     return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
 
 
-def _folder_schema(source: Source) -> Schema | None:
+def folder_schema(source: Source) -> Schema | None:
+    """The ``schema.toml`` of the first labels folder that has one, among the source's paths."""
     own = (folder / "schema.toml" for folder in folders(source))
     return next((Schema.load(file) for file in own if file.is_file()), None)
 

@@ -34,12 +34,9 @@ _KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha2
 
 def shipped_models() -> dict[str, Path]:
     """Name -> folder of the models that come with the package."""
-    return {folder.name: folder for folder in sorted(_shipped().glob("*")) if (folder / MANIFEST).is_file()}
-
-
-def _shipped() -> Path:
     installed = Path(__file__).parent / "shipped"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "models"
+    root = installed if installed.is_dir() else Path(__file__).parent.parent / "models"
+    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / MANIFEST).is_file()}
 
 
 def find_model(name: PathLike) -> Path:
@@ -51,9 +48,9 @@ def find_model(name: PathLike) -> Path:
     path = Path(name)
     if path.is_dir():
         return path
-    if len(path.parts) == 1 and (_shipped() / path / MANIFEST).is_file():
-        return _shipped() / path
     shipped = shipped_models()
+    if str(name) in shipped:
+        return shipped[str(name)]
     known = ", ".join(shipped) or "none"
     raise ModelError(
         f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"

@@ -28,7 +28,7 @@ def multiply(matrix: csr_matrix, dense: Singles, scales: Singles | None = None) 
         return product if scales is None else product * scales
     out = np.empty((matrix.shape[0], dense.shape[1]), dtype=np.float32)
     dense = np.ascontiguousarray(dense)
-    _kernel.multiply(matrix.indptr, matrix.indices, matrix.data, dense, out, scales, dense.shape[0], dense.shape[1])
+    _kernel.multiply(out, matrix.indptr, matrix.indices, matrix.data, dense, scales, dense.shape[0], dense.shape[1])
     return out
 
 
@@ -37,7 +37,7 @@ def dots(vectors: Singles, vector: Singles) -> NDArray[np.float64]:
     count, size = vectors.shape
     if _kernel is not None:
         lanes = np.empty((count, LANES), dtype=np.float32)
-        _kernel.dots(vectors, vector, lanes, count)
+        _kernel.dots(lanes, vectors, vector, count)
     else:
         padded = np.zeros((count, -(-size // LANES) * LANES), dtype=np.float32)
         np.multiply(vectors, vector, out=padded[:, :size])
@@ -50,7 +50,7 @@ def mix(weights: Singles, first: Singles, others: Singles) -> Singles:
     """The sum of a vector (size,) and (n, size) others, contiguous, by their n + 1 weights: (size,)."""
     out: Singles = weights[0] * first
     if _kernel is not None:
-        _kernel.mix(weights, first, others, out)
+        _kernel.mix(out, weights, first, others)
     else:
         for weight, vector in zip(weights[1:], others, strict=True):
             out += weight * vector

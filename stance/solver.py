@@ -69,6 +69,10 @@ class Design:
         """Number of features."""
         return int(self.direct.shape[1] + self.grams.shape[1])
 
+    def transposed(self) -> list[csr_matrix]:
+        """The transposes of all three, row by row."""
+        return [matrix.T.tocsr() for matrix in (self.direct, self.spelled, self.grams)]
+
     def __getitem__(self, rows: Mask) -> Design:
         return Design(self.direct[rows], self.spelled[rows], self.grams)
 
@@ -131,7 +135,7 @@ def plane(columns: int) -> Singles:
     return basis
 
 
-def naive_bayes_scales(design: Design, problems: Sequence[Problem]) -> Floats:
+def naive_bayes_scales(transposed: Sequence[csr_matrix], problems: Sequence[Problem]) -> Floats:
     """1 + the log ratios of a feature's rate in each class to its rate in the others, as root mean square: (features,
     problems).
 
@@ -139,11 +143,10 @@ def naive_bayes_scales(design: Design, problems: Sequence[Problem]) -> Floats:
     who take the log ratio alone, for two classes. A rate is the share of sentences with the feature, as if there were
     `SMOOTHING` more with it, divided among the classes; a character n-gram counts once for each word. The scales'
     mean square, weighed by how often the features occur, is 1. Only rows that count are looked at.
+
+    Args:
+        transposed: a design's.
     """
-    return _scales([m.T.tocsr() for m in (design.direct, design.spelled, design.grams)], problems)
-
-
-def _scales(transposed: Sequence[csr_matrix], problems: Sequence[Problem]) -> Floats:
     sizes = [max(problem.columns, 2) for problem in problems]
     truths = np.zeros((transposed[0].shape[1], sum(sizes)), dtype=np.float32)
     edges = np.cumsum([0, *sizes])
@@ -174,10 +177,9 @@ class _Products:
 
     def __init__(self, design: Design, problems: Sequence[Problem]) -> None:
         self._design = design
-        self._matrices = [design.direct, design.spelled, design.grams]
-        self._transposed = [m.T.tocsr() for m in self._matrices]
+        self._transposed = design.transposed()
         # The products are of scaled features twice, once on the way to them and once back.
-        self._squares = _scales(self._transposed, problems) ** 2
+        self._squares = naive_bayes_scales(self._transposed, problems) ** 2
         self._planes = [plane(problem.columns) for problem in problems]
         self._now: list[int] = []
         self._squares_now: list[Singles] = []
@@ -194,10 +196,10 @@ class _Products:
             self._squares_now = np.split(squares, [self._design.direct.shape[1]])
         given = np.zeros((rows[0].shape[1], room), dtype=np.float32)
         given[:, :width] = np.vstack(rows).T
-        (direct, spelled, grams), (direct_t, spelled_t, grams_t) = self._matrices, self._transposed
-        of_direct, of_grams = self._squares_now
-        image = multiply(direct, multiply(direct_t, given, of_direct))
-        image += multiply(spelled, multiply(grams, multiply(grams_t, multiply(spelled_t, given), of_grams)))
+        (direct_t, spelled_t, grams_t), (of_direct, of_grams) = self._transposed, self._squares_now
+        by_gram = multiply(grams_t, multiply(spelled_t, given), of_grams)
+        image = multiply(self._design.direct, multiply(direct_t, given, of_direct))
+        image += multiply(self._design.spelled, multiply(self._design.grams, by_gram))
         image += np.float32(CONSTANT**2) * given.sum(axis=0)
         return np.split(np.ascontiguousarray(image.T[:width]), np.cumsum(sizes)[:-1])
 

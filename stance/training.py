@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from stance.classifier import Classifier
 from stance.errors import LabelError, MissingExtraError
 from stance.features import Analysis, Featurizer, bigrams
 from stance.jsonl import PathLike
-from stance.labels import infer_schema, read_rows
+from stance.labels import folder_schema, infer_schema, read_rows
 from stance.lexicon import BLOCKS
 from stance.linear import Floats, Ints, decide, softmax
 from stance.metrics import precision_curve, score
@@ -144,9 +143,7 @@ def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:
         return schema
     if schema is not None:
         return Schema.load(schema)
-    own = (folder / "schema.toml" for folder in folders(source))
-    file = next(filter(Path.is_file, own), None)
-    return Schema.load(file) if file else load_model(DEFAULT_MODEL).schema
+    return folder_schema(source) or load_model(DEFAULT_MODEL).schema
 
 
 def _labelled_part(schema: Schema, rows: Sequence[LabelledSentence]) -> Schema:

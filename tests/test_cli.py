@@ -409,6 +409,8 @@ def test_train_over_a_model_tells_what_changed(run: Run, tiny_labels: Path, tmp_
     assert "sentences: 28 -> 27 (-1)" in out
     assert "labels and texts: changed" in out
     assert "option seed: 0 -> 1" in out
+    assert re.search(r"out of fold +old +new +new - old\n", out)
+    assert "of one draw of folds each: another seed moves such figures, too" in out
     assert re.search(r"decisions? changed", out)
 
 

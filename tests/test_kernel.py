@@ -324,15 +324,15 @@ def test_products_that_would_reach_beyond_their_parts_are_refused() -> None:
     none, room = np.empty(0, dtype=np.float32), np.empty(16, dtype=np.float32)
     shared = np.array([0, 1, 1, 1, 0, 0], dtype=np.int32)
     for parts in (
-        (starts, far, one, none, room, None, 2**60, 16),
-        (starts, back, one, none, room[:2], None, 2**61, 2),
-        (shared[:4], starts[:1], one, one, shared[1:4].view(np.float32), None, 1, 1),
+        (room, starts, far, one, none, None, 2**60, 16),
+        (room[:2], starts, back, one, none, None, 2**61, 2),
+        (shared[1:4].view(np.float32), shared[:4], starts[:1], one, one, None, 1, 1),
     ):
         with pytest.raises(ValueError, match="do not fit together"):
             kernel.multiply(*parts)
     room.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        kernel.multiply(starts, starts[:1], one, room, room, None, 1, 16)
+        kernel.multiply(room, starts, starts[:1], one, room, None, 1, 16)
     for count in (2**62, -1):
         with pytest.raises(ValueError, match="do not fit together"):
             kernel.keys(b"a\nb", count, False)
@@ -342,11 +342,11 @@ def test_sums_of_parts_that_do_not_fit_together_are_refused() -> None:
     two, three = np.ones((2, 4), dtype=np.float32), np.ones(3, dtype=np.float32)
     out = np.empty((3, products.LANES), dtype=np.float32)
     with pytest.raises(ValueError, match="do not fit together"):
-        kernel.dots(two, two[0], out, 3)
+        kernel.dots(out, two, two[0], 3)
     with pytest.raises(ValueError, match="do not fit together"):
-        kernel.mix(three, two[0], two[:1], two[1].copy())
+        kernel.mix(two[1].copy(), three, two[0], two[:1])
     with pytest.raises(ValueError, match="do not fit together"):
-        kernel.mix(three, three, two, two[1].copy())
+        kernel.mix(two[1].copy(), three, three, two)
 
 
 def test_the_environment_chooses_the_implementation() -> None:

@@ -42,7 +42,7 @@ def test_three_classes_are_fitted_as_scikit_learn_fits_them(
     monkeypatch.setattr(solver, "CONSTANT", 30.0)  # an intercept as good as free, as scikit-learn's is
     problem = Problem(labels, np.ones(120, dtype=bool), 3)
     ((found,),) = solve(design, [problem], [[0.5]])
-    scales = naive_bayes_scales(design, [problem])[:, 0]
+    scales = naive_bayes_scales(design.transposed(), [problem])[:, 0]
     whole = hstack([design.direct, design.spelled @ design.grams]).tocsr() @ diags(scales)
     expected = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000).fit(whole, labels)
     scores = design.scores(found.coefficients, found.intercepts)
@@ -57,7 +57,7 @@ def test_a_feature_of_one_class_is_scaled_up_and_one_of_all_is_not() -> None:
     # of them in each class: the first one's rates are 3.5 / 3.5 and 1.5 / 3.5, the second's are equal.
     direct = csr_matrix(np.float32([[1.0, 3.0], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]]))
     design = Design(direct, csr_matrix((4, 1), dtype=np.float32), csr_matrix((1, 0), dtype=np.float32))
-    found = naive_bayes_scales(design, [Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1)])[:, 0]
+    found = naive_bayes_scales(design.transposed(), [Problem(np.array([0, 0, 1, 1]), np.ones(4, dtype=bool), 1)])[:, 0]
     ratio = np.log(3.5 / 1.5)
     root = np.sqrt((2 * (1 + ratio) ** 2 + 4 * 1) / 6)
     assert found == pytest.approx([(1 + ratio) / root, 1 / root])
@@ -67,7 +67,7 @@ def test_scales_look_only_at_rows_that_count() -> None:
     direct = csr_matrix(np.float32([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
     design = Design(direct, csr_matrix((4, 1), dtype=np.float32), csr_matrix((1, 0), dtype=np.float32))
     counted = np.array([True, True, True, False])
-    one, two = (naive_bayes_scales(design, [Problem(np.array([0, 1, 0, k]), counted, 1)]) for k in (0, 1))
+    one, two = (naive_bayes_scales(design.transposed(), [Problem(np.array([0, 1, 0, k]), counted, 1)]) for k in (0, 1))
     assert np.allclose(one, two)
 
 

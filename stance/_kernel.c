@@ -213,15 +213,12 @@ static void table_free(Table *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* The hash's number, or -1. Most are in one of the first two cells, which are told apart without a branch. */
+/* The hash's number, or -1. */
 INLINE int64_t table_get(const Table *t, u64 h) {
-    u64 first = t->cells[h & t->mask], second = t->cells[(h + 1) & t->mask];
-    u64 likely = (first ^ h) <= t->mask ? first : second;
-    if ((likely ^ h) <= t->mask) return (int64_t)(likely & t->mask) - 1;
     for (u64 i = h & t->mask;; i = (i + 1) & t->mask) {
         u64 cell = t->cells[i];
-        if (!cell) return -1;
         if ((cell ^ h) <= t->mask) return (int64_t)(cell & t->mask) - 1;
+        if (!cell) return -1;
     }
 }
 
@@ -276,8 +273,8 @@ typedef struct {
     int twelves; /* whether the functions marked TWELVES are for this model and processor */
     size_t half_size;         /* bytes of one of their rows */
     float *rows;              /* the other blocks' rows, of `lanes`, and a row of zeros */
-    double roots[ROOTS];      /* 1 / sqrt(i) */
-    double *bias, *thresholds, *blank;
+    double roots[ROOTS];      /* 1 / sqrt(i), and 0 */
+    double *bias, *thresholds, *blank; /* the bias of all lanes */
     Table words, grams;
     u8 *phrase_text;
     Part *parts;
@@ -286,7 +283,7 @@ typedef struct {
     Starts aliases, exact, prefix;
     int groups, cues, contexts;
     u64 *group_hash, *context_mask;
-    int32_t *lexicon_row;    /* [4][cues] feature or -1; plain, negated, conceded, before */
+    int32_t *lexicon_row;    /* [4][cues] numbers of `rows`; plain, negated, conceded, before */
     int32_t *context_row;    /* [contexts][4][cues] */
     int32_t *pair_row;       /* [groups][groups] */
     int32_t *presence_row;   /* groups, then contexts; -2: no such key */
@@ -300,9 +297,9 @@ typedef struct {
 
 /* What is known of a word, beside its rows. */
 typedef struct {
-    u64 hash;
-    u32 entry;        /* where its phrases are, 0 if it begins none */
-    u16 grams, group; /* the number of its n-grams; the group it always stands for, from 1, or 0 */
+    u64 group; /* a bit for the group it always stands for, if it does */
+    u32 entry; /* where its phrases are, 0 if it begins none */
+    u32 grams; /* the number of its n-grams */
 } Known;
 
 /* What else. */
@@ -324,11 +321,19 @@ typedef struct {
     u8 whole[64];
 } Company;
 
-/* A text all of whose sums but those of its 2-grams are known. */
+/* A text that is being scored. */
 typedef struct {
     double *out;
+    size_t first, words;                   /* of the words of all texts that are scored together */
     size_t pairs, units, grams, counts[3]; /* pairs: those that may be known */
 } Pending;
+
+/* A text's words. */
+typedef struct {
+    const u64 *hash; /* and whatever comes after the last one */
+    const u32 *row, *start, *end;
+    size_t count;
+} Words;
 
 typedef struct {
     int cue;
@@ -336,7 +341,8 @@ typedef struct {
 } Mark;
 
 enum {
-    TOGETHER = 8,   /* texts whose 2-grams are looked up together */
+    TOGETHER = 8,   /* texts that are scored together, */
+    MUCH = 1 << 13, /* but for those that follow on so many bytes */
     COMPANIES = 64, /* sets of groups kept, a power of two */
     HEADER = 4      /* numbers at the head of an entry: how many phrases of each list */
 };
@@ -344,17 +350,17 @@ enum {
 struct Worker {
     Worker *next;
     Table slots; /* from a word's hash to its row; the first rows are the groups', and no word's */
-    u8 *rows;    /* of row_size bytes: its unit's weights, Known, its n-grams' sum, More */
+    u8 *rows;    /* of word_size() bytes: its unit's weights, Known, its n-grams' sum, More */
     void *rows_block;
-    size_t row_size, row_count;
+    size_t row_count;
     int *entries; /* four numbers, then four lists: phrases of aliases; cues of one part; scopes of one part; phrases
                      of more parts. Offset 0 is unused */
     size_t entry_used, entry_size, most; /* most: the cues and scopes of the richest entry */
     u8 *text; /* normalised: separators are 0 */
     size_t text_size;
-    u32 *start, *end, *row, *entry, *special, *breaks; /* special: words with an entry */
+    u32 *start, *end, *row, *special, *breaks; /* special: words with an entry */
     int32_t *reach[2];
-    u64 *hash, *unit_hash;
+    u64 *hash, *unit_hash, *row_hash; /* of words, units and rows */
     Span *spans;
     size_t word_size;
     Mark *marks, *scopes;
@@ -371,12 +377,12 @@ static void worker_free(Worker *w) {
     if (!w) return;
     table_free(&w->slots);
     free(w->rows_block);
+    free(w->row_hash);
     free(w->entries);
     free(w->text);
     free(w->start);
     free(w->end);
     free(w->row);
-    free(w->entry);
     free(w->special);
     free(w->breaks);
     free(w->reach[0]);
@@ -409,7 +415,7 @@ static int need_words(Worker *w, size_t count) {
     while (n < count + 1) n *= 2;
     w->word_size = 0;
     if (grow(&w->start, n, sizeof *w->start) || grow(&w->end, n, sizeof *w->end) ||
-        grow(&w->row, n, sizeof *w->row) || grow(&w->entry, n, sizeof *w->entry) ||
+        grow(&w->row, n, sizeof *w->row) ||
         grow(&w->special, n, sizeof *w->special) || grow(&w->breaks, n, sizeof *w->breaks) ||
         grow(&w->reach[0], n, sizeof **w->reach) || grow(&w->reach[1], n, sizeof **w->reach) ||
         grow(&w->hash, n, sizeof *w->hash) || grow(&w->unit_hash, n, sizeof *w->unit_hash) ||
@@ -477,6 +483,12 @@ INLINE void normalise_ascii(const u8 *s, size_t n, u8 *out) {
 INLINE size_t ascii_run(const u8 *s, size_t n) {
     size_t i = 0;
     u64 eight;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        int high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(s + i)));
+        if (high) return i + (size_t)lowest_bit((u64)(u32)high);
+    }
+#endif
     for (; i + 8 <= n; i += 8) {
         memcpy(&eight, s + i, 8);
         if (eight & 0x8080808080808080ull) break;
@@ -485,18 +497,21 @@ INLINE size_t ascii_run(const u8 *s, size_t n) {
     return i;
 }
 
-/* Normalise into w->text and give its length, or SIZE_MAX when memory is out. */
-INLINE size_t normalise(const Kernel *k, Worker *w, const u8 *s, size_t n, int ascii) {
+/* Room to normalise a text in. */
+INLINE size_t text_room(size_t n, int ascii) { return (ascii ? n : 2 * n) + PAD; } /* lower case takes 3 bytes for 2 at most */
+
+static int need_text(Worker *w, size_t wanted) {
+    if (w->text_size >= wanted) return 0;
+    free(w->text);
+    w->text = malloc(2 * wanted);
+    w->text_size = w->text ? 2 * wanted : 0;
+    return w->text ? 0 : -1;
+}
+
+/* Normalise, with PAD zeros after it, and give the length. */
+INLINE size_t normalise(const Kernel *k, u8 *to, const u8 *s, size_t n, int ascii) {
     const u8 *stop = s + n;
-    u8 *out;
-    size_t wanted = (ascii ? n : 2 * n) + PAD; /* lower case takes 3 bytes for 2 at most */
-    if (w->text_size < wanted) {
-        free(w->text);
-        w->text = malloc(2 * wanted);
-        w->text_size = w->text ? 2 * wanted : 0;
-        if (!w->text) return SIZE_MAX;
-    }
-    out = w->text;
+    u8 *out = to;
     if (ascii) {
         normalise_ascii(s, n, out);
         out += n;
@@ -515,8 +530,8 @@ INLINE size_t normalise(const Kernel *k, Worker *w, const u8 *s, size_t n, int a
             }
         }
     }
-    memset(out, 0, PAD);
-    return (size_t)(out - w->text);
+    for (int c = 0; c < PAD; c += 16) memset(out + c, 0, 16);
+    return (size_t)(out - to);
 }
 
 /* A bit for each of 64 bytes that is not 0. */
@@ -537,11 +552,12 @@ INLINE u64 filled(const u8 *p) {
     return bits;
 }
 
-/* Where the words of w->text begin and end, and their hashes; gives their number, or -1 when memory is out. */
-INLINE int64_t split(Worker *w, size_t n) {
-    size_t starts = 0, ends = 0;
+/* Where the words of a text of n bytes in w->text begin and end; the first is to be number `words`. Gives the number
+ * after the last one, or -1 when memory is out. */
+INLINE int64_t split(Worker *w, size_t from, size_t n, size_t words) {
+    size_t starts = words, ends = words;
     u64 carry = 0;
-    for (size_t at = 0; at <= n; at += 64) {
+    for (size_t at = from; at <= from + n; at += 64) {
         u64 bits = filled(w->text + at), before = bits << 1 | carry;
         u64 begin = bits & ~before, finish = ~bits & before;
         carry = bits >> 63;
@@ -549,7 +565,6 @@ INLINE int64_t split(Worker *w, size_t n) {
         for (; begin; begin &= begin - 1) w->start[starts++] = (u32)(at + (size_t)lowest_bit(begin));
         for (; finish; finish &= finish - 1) w->end[ends++] = (u32)(at + (size_t)lowest_bit(finish));
     }
-    for (size_t i = 0; i < ends; i++) w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);
     return (int64_t)ends;
 }
 
@@ -595,7 +610,17 @@ INLINE void add_times(double *sum, const float *row, int lanes, double times) {
 INLINE void add_row(double *sum, const float *row, int lanes) { add_times(sum, row, lanes, 1.0); }
 
 INLINE void add_sums(double *sum, const double *other, int lanes) {
+#if defined(__GNUC__)
+    for (int c = 0; c < lanes; c += 4) {
+        Four one, two;
+        memcpy(&one, sum + c, sizeof one);
+        memcpy(&two, other + c, sizeof two);
+        one += two;
+        memcpy(sum + c, &one, sizeof one);
+    }
+#else
     for (int c = 0; c < lanes; c++) sum[c] += other[c];
+#endif
 }
 
 /* A half-precision number; infinities and NaN, which loading refuses, come out as large numbers. */
@@ -663,42 +688,44 @@ static TWELVES void add_all_twelves(double *sum, const u64 *rows, size_t count) 
 }
 #endif
 
-/* A feature's row in the three small blocks; the row of zeros for -1. */
-INLINE const float *feature(const Kernel *k, int32_t number) {
-    size_t before = k->word_count + k->char_count;
-    return k->rows + ((number < 0 ? k->features : (size_t)number) - before) * (size_t)k->lanes;
-}
+/* A row of the three small blocks. */
+INLINE const float *feature(const Kernel *k, int lanes, int32_t number) { return k->rows + (size_t)number * (size_t)lanes; }
 
-INLINE float *own_row(const Worker *w, size_t row) { return (float *)(void *)(w->rows + row * w->row_size); }
+/* Bytes of a word's row in the worker. */
+INLINE size_t word_size(int lanes) { return 2 * (size_t)(lanes + 4) * sizeof(float); }
 
-INLINE Known *known(const Kernel *k, const Worker *w, size_t row) { return (Known *)(void *)(own_row(w, row) + k->lanes); }
+INLINE float *own_row(const Worker *w, int lanes, size_t row) { return (float *)(void *)(w->rows + row * word_size(lanes)); }
 
-INLINE float *gram_row(const Kernel *k, const Worker *w, size_t row) { return own_row(w, row) + k->lanes + 4; }
+INLINE Known *known(const Worker *w, int lanes, size_t row) { return (Known *)(void *)(own_row(w, lanes, row) + lanes); }
 
-INLINE More *more(const Kernel *k, const Worker *w, size_t row) {
-    return (More *)(void *)(gram_row(k, w, row) + k->lanes);
-}
+INLINE float *gram_row(const Worker *w, int lanes, size_t row) { return own_row(w, lanes, row) + lanes + 4; }
+
+INLINE More *more(const Worker *w, int lanes, size_t row) { return (More *)(void *)(gram_row(w, lanes, row) + lanes); }
 
 /* One more row, its number, with the weights of the 1-gram of that hash; -1 when memory is out. */
 static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
     int64_t row, number = table_get(&k->words, h);
     double own[256] = {0};
+    const size_t row_size = word_size(k->lanes);
     if (w->slots.size == w->row_count) {
         size_t rows = w->row_count ? 2 * w->row_count : 1024;
-        void *block = malloc(rows * w->row_size + 64);
+        void *block = malloc(rows * row_size + 64);
         u8 *grown = (u8 *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-        if (!block) return -1;
-        if (w->row_count) memcpy(grown, w->rows, w->row_count * w->row_size);
+        if (!block || grow(&w->row_hash, rows, sizeof *w->row_hash)) {
+            free(block);
+            return -1;
+        }
+        if (w->row_count) memcpy(grown, w->rows, w->row_count * row_size);
         free(w->rows_block);
         w->rows_block = block;
         w->rows = grown;
         w->row_count = rows;
     }
     row = (int64_t)w->slots.size;
-    memset(w->rows + (size_t)row * w->row_size, 0, w->row_size);
+    memset(w->rows + (size_t)row * row_size, 0, row_size);
     if (number >= 0) add_halves(own, k->words_from + (size_t)number * k->half_size, k->width);
-    for (int c = 0; c < k->width; c++) own_row(w, (size_t)row)[c] = (float)own[c];
-    known(k, w, (size_t)row)->hash = more(k, w, (size_t)row)->unit = h;
+    for (int c = 0; c < k->width; c++) own_row(w, k->lanes, (size_t)row)[c] = (float)own[c];
+    w->row_hash[row] = more(w, k->lanes, (size_t)row)->unit = h;
     return row;
 }
 
@@ -718,7 +745,6 @@ static Worker *worker_new(const Kernel *k) {
     Worker *w = calloc(1, sizeof *w);
     size_t sums = (size_t)k->lanes * sizeof *w->sums;
     if (!w) return NULL;
-    w->row_size = 2 * (size_t)(k->lanes + 4) * sizeof(float);
     w->sums = malloc(5 * TOGETHER * sums);
     w->companies = calloc(COMPANIES, sizeof *w->companies);
     w->company_sums = malloc(2 * COMPANIES * sums);
@@ -810,7 +836,7 @@ static int grow_slots(const Kernel *k, Worker *w) {
         return -1;
     }
     for (grown.size = (size_t)k->groups; grown.size < w->slots.size;)
-        if (table_add(&grown, known(k, w, grown.size)->hash) < 0) grown.size++; /* its neighbour's twin from now on */
+        if (table_add(&grown, w->row_hash[grown.size]) < 0) grown.size++; /* its neighbour's twin from now on */
     table_free(&w->slots);
     w->slots = grown;
     return 0;
@@ -824,7 +850,7 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
     int64_t row, entry;
     int group = own_group(k, h);
     u64 next = 0;
-    u16 grams = 0;
+    u32 grams = 0;
     if (w->slots.size == w->slots.limit && grow_slots(k, w) < 0) return -1;
     if ((row = new_row(k, w, h)) < 0) return -1;
 
@@ -848,15 +874,15 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
             int64_t number = table_get(&k->grams, hash_bytes(marked + from, edge[c + (size_t)n] - from));
             if (number >= 0) add_halves(sum, k->grams_from + (size_t)number * k->half_size, k->width);
         }
-    for (int c = 0; c < k->width; c++) gram_row(k, w, (size_t)row)[c] = (float)sum[c];
+    for (int c = 0; c < k->width; c++) gram_row(w, k->lanes, (size_t)row)[c] = (float)sum[c];
     if (group) {
-        memcpy(own_row(w, (size_t)row), own_row(w, (size_t)group - 1), (size_t)k->lanes * sizeof(float));
-        more(k, w, (size_t)row)->unit = k->group_hash[group - 1];
+        memcpy(own_row(w, k->lanes, (size_t)row), own_row(w, k->lanes, (size_t)group - 1), (size_t)k->lanes * sizeof(float));
+        more(w, k->lanes, (size_t)row)->unit = k->group_hash[group - 1];
     }
-    known(k, w, (size_t)row)->grams = grams;
-    known(k, w, (size_t)row)->group = (u16)group;
-    known(k, w, (size_t)row)->entry = (u32)entry;
-    more(k, w, (size_t)row)->onward = next;
+    known(w, k->lanes, (size_t)row)->grams = grams;
+    known(w, k->lanes, (size_t)row)->group = group ? 1ull << (group - 1) : 0;
+    known(w, k->lanes, (size_t)row)->entry = (u32)entry;
+    more(w, k->lanes, (size_t)row)->onward = next;
     table_add(&w->slots, h);
     return row;
 }
@@ -864,14 +890,15 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
 /* ---- the lexicon ----------------------------------------------------------------------------------------------- */
 
 /* Whether the phrase's further parts stand after word i of n. */
-INLINE int follows(const Worker *w, const Phrase *p, size_t i, size_t n) {
-    if (i + (size_t)p->count > n) return 0;
+INLINE int follows(const Worker *w, const Words *words, const Phrase *p, size_t i) {
+    if (i + (size_t)p->count > words->count) return 0;
     for (int j = 1; j < p->count; j++) {
         const Part *part = &p->parts[j];
         size_t at = i + (size_t)j;
         if (!part->star) {
-            if (w->hash[at] != part->hash) return 0;
-        } else if (w->end[at] - w->start[at] < part->size || memcmp(w->text + w->start[at], part->text, part->size)) {
+            if (words->hash[at] != part->hash) return 0;
+        } else if (words->end[at] - words->start[at] < part->size ||
+                   memcmp(w->text + words->start[at], part->text, part->size)) {
             return 0;
         }
     }
@@ -900,11 +927,11 @@ static void clause_breaks(const Kernel *k, Worker *w, const u8 *s, size_t size, 
 }
 
 /* Room for all marks and scopes that the special words may begin. */
-static int need_marks(Worker *w, size_t specials) {
+static int need_marks(Worker *w, int lanes, const Words *words, size_t specials) {
     u64 count = 1;
     if ((u64)specials * w->most < w->mark_size) return 0;
     for (size_t s = 0; s < specials; s++) {
-        const int *entry = w->entries + w->entry[s];
+        const int *entry = w->entries + known(w, lanes, words->row[w->special[s]])->entry;
         count += (u64)entry[CUES] + (u64)entry[SCOPES] + (u64)entry[PHRASES];
     }
     if (count <= w->mark_size) return 0;
@@ -917,14 +944,14 @@ static int need_marks(Worker *w, size_t specials) {
 
 /* What the special words begin: aliases, that do not overlap, into w->spans; cues into w->marks; scopes into w->scopes.
  * `counts` are theirs. */
-INLINE void find_phrases(const Kernel *k, Worker *w, size_t n, size_t specials, size_t counts[3]) {
+INLINE void find_phrases(const Kernel *k, Worker *w, int lanes, const Words *words, size_t specials, size_t counts[3]) {
     size_t spans = 0, marks = 0, scopes = 0, done = 0;
     for (size_t s = 0; s < specials; s++) {
         size_t i = w->special[s], here[2];
-        const int *entry = w->entries + w->entry[s], *list = entry + HEADER;
+        const int *entry = w->entries + known(w, lanes, words->row[i])->entry, *list = entry + HEADER;
         for (int a = 0; a < entry[ALIASES] && i >= done; a++) {
             const Phrase *p = &k->phrases[list[a]];
-            if (!follows(w, p, i, n)) continue;
+            if (!follows(w, words, p, i)) continue;
             w->spans[spans++] = (Span){(u32)i, (u32)p->count, (u32)p->id};
             done = i + (size_t)p->count;
         }
@@ -940,7 +967,7 @@ INLINE void find_phrases(const Kernel *k, Worker *w, size_t n, size_t specials, 
             Mark mark = {p->scope ? p->scope : p->id, (u32)i, (u32)i + (u32)p->count - 1};
             Mark *into = p->scope ? w->scopes : w->marks;
             size_t *used = p->scope ? &scopes : &marks, at;
-            if (!follows(w, p, i, n)) continue;
+            if (!follows(w, words, p, i)) continue;
             for (at = here[p->scope > 0]; at < *used; at++)
                 if (into[at].cue == mark.cue && into[at].last == mark.last) break;
             if (at == *used) into[(*used)++] = mark;
@@ -951,56 +978,54 @@ INLINE void find_phrases(const Kernel *k, Worker *w, size_t n, size_t specials, 
     counts[2] = scopes;
 }
 
-INLINE u64 group_bit(u32 group) { return (u64)(group > 0) << ((group - 1) & 63); }
-
 /* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, and adds to the set of
  * groups. What words inside an alias stand for by themselves does not count. */
-INLINE size_t collapse(const Kernel *k, Worker *w, size_t n, size_t spans, double *sum, u64 *groups) {
-    size_t units = 0, done = 0;
+INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words, size_t spans, double *sum, u64 *groups) {
+    size_t units = 0, done = 0, n = words->count;
     u64 covered = 0, named = 0, others = 0;
     for (size_t s = 0; s < spans; s++) {
         const Span span = w->spans[s];
         while (done < span.first) w->unit_hash[units++] = w->unit_hash[done++];
         for (; done < span.first + span.count; done++) {
-            add_times(sum, own_row(w, w->row[done]), k->lanes, -1.0);
-            covered |= known(k, w, w->row[done])->group;
+            add_times(sum, own_row(w, lanes, words->row[done]), lanes, -1.0);
+            covered |= known(w, lanes, words->row[done])->group;
         }
         w->unit_hash[units++] = k->group_hash[span.group];
-        add_row(sum, own_row(w, span.group), k->lanes);
+        add_row(sum, own_row(w, lanes, span.group), lanes);
         named |= 1ull << span.group;
     }
     while (done < n) w->unit_hash[units++] = w->unit_hash[done++];
     for (size_t i = 0, s = 0; i < n && covered; i++) {
         while (s < spans && i >= w->spans[s].first + w->spans[s].count) s++;
-        if (s == spans || i < w->spans[s].first) others |= group_bit(known(k, w, w->row[i])->group);
+        if (s == spans || i < w->spans[s].first) others |= known(w, lanes, words->row[i])->group;
     }
     *groups = named | (covered ? others : *groups);
     return units;
 }
 
 /* What follows from a set of groups; worked out once while it is kept. */
-INLINE const Company *company(const Kernel *k, Worker *w, u64 groups, const double **sums) {
-    size_t at = (size_t)(fold(groups, K_PAIR) & (COMPANIES - 1)), lanes = (size_t)k->lanes;
+INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups, const double **sums) {
+    size_t at = (size_t)(fold(groups, K_PAIR) & (COMPANIES - 1));
     Company *found = &w->companies[at];
-    double *pairs = w->company_sums + 2 * at * lanes, *presences = pairs + lanes;
+    double *pairs = w->company_sums + 2 * at * (size_t)lanes, *presences = pairs + lanes;
     *sums = pairs;
     if (found->filled && found->groups == groups) return found;
     memset(found, 0, sizeof *found);
-    memset(pairs, 0, 2 * lanes * sizeof *pairs);
+    memset(pairs, 0, 2 * (size_t)lanes * sizeof *pairs);
     found->filled = 1;
     found->groups = groups;
     for (u64 left = groups; left; left &= left - 1) {
         int g = lowest_bit(left);
-        add_row(presences, feature(k, k->presence_row[g]), k->lanes);
+        add_row(presences, feature(k, lanes, k->presence_row[g]), lanes);
         found->presences++;
         for (u64 others = left & (left - 1); others; others &= others - 1, found->pairs++)
-            add_row(pairs, feature(k, k->pair_row[g * k->groups + lowest_bit(others)]), k->lanes);
+            add_row(pairs, feature(k, lanes, k->pair_row[g * k->groups + lowest_bit(others)]), lanes);
     }
     for (int c = 0; c < k->contexts; c++) {
         if (k->context_mask[c] & ~groups) continue;
         found->whole[found->wholes++] = (u8)c;
         if (k->presence_row[k->groups + c] == -2) continue;
-        add_row(presences, feature(k, k->presence_row[k->groups + c]), k->lanes);
+        add_row(presences, feature(k, lanes, k->presence_row[k->groups + c]), lanes);
         found->presences++;
     }
     return found;
@@ -1038,43 +1063,44 @@ static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, s
 }
 
 /* Add a cue's rows of the lexicon and the context block. */
-INLINE void add_cue(const Kernel *k, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
-    add_row(sums, feature(k, k->lexicon_row[variant * k->cues + cue]), k->lanes);
+INLINE void add_cue(const Kernel *k, int lanes, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
+    add_row(sums, feature(k, lanes, k->lexicon_row[variant * k->cues + cue]), lanes);
     counts[0]++;
     for (int i = 0; i < c->wholes; i++)
-        add_row(sums + k->lanes, feature(k, k->context_row[(c->whole[i] * 4 + variant) * k->cues + cue]), k->lanes);
+        add_row(sums + lanes, feature(k, lanes, k->context_row[(c->whole[i] * 4 + variant) * k->cues + cue]), lanes);
     counts[1] += (size_t)c->wholes;
 }
 
 /* Sums, one after the other, and counts of the lexicon, context and presence blocks. */
-INLINE void lexicon(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, u64 groups, size_t marks,
+INLINE void lexicon(const Kernel *k, Worker *w, int lanes, const u8 *s, size_t size, size_t n, u64 groups, size_t marks,
                     size_t scopes, double *sums, size_t counts[3]) {
     const double *fixed;
-    const Company *c = company(k, w, groups, &fixed);
-    for (size_t i = 0; i < marks; i++) add_cue(k, 0, w->marks[i].cue, c, sums, counts);
+    const Company *c = company(k, w, lanes, groups, &fixed);
+    for (size_t i = 0; i < marks; i++) add_cue(k, lanes, 0, w->marks[i].cue, c, sums, counts);
     if (scopes && marks) {
         size_t limit = find_reach(k, w, s, size, n, scopes);
         for (size_t i = 0; i < marks; i++) {
             const Mark mark = w->marks[i];
-            if (w->reach[0][mark.first] > 0) add_cue(k, 1, mark.cue, c, sums, counts);
-            if (w->reach[1][mark.first] > 0) add_cue(k, 2, mark.cue, c, sums, counts);
-            if (mark.first < limit) add_cue(k, 3, mark.cue, c, sums, counts);
+            if (w->reach[0][mark.first] > 0) add_cue(k, lanes, 1, mark.cue, c, sums, counts);
+            if (w->reach[1][mark.first] > 0) add_cue(k, lanes, 2, mark.cue, c, sums, counts);
+            if (mark.first < limit) add_cue(k, lanes, 3, mark.cue, c, sums, counts);
         }
     }
-    add_sums(sums, fixed, k->lanes);
-    add_sums(sums + 2 * k->lanes, fixed + k->lanes, k->lanes);
+    add_sums(sums, fixed, lanes);
+    add_sums(sums + 2 * lanes, fixed + lanes, lanes);
     counts[0] += (size_t)c->pairs;
     counts[2] += (size_t)c->presences;
 }
 
 /* ---- scoring --------------------------------------------------------------------------------------------------- */
 
-INLINE void add_block(const Kernel *k, double *logits, const double *sum, size_t count) {
-    double scale;
-    if (!count) return;
-    scale = count < ROOTS ? k->roots[count] : 1.0 / sqrt((double)count);
-    for (int c = 0; c < k->width; c++) logits[c] += sum[c] * scale;
-}
+/* One over the root of a count. */
+INLINE double scale_of(const Kernel *k, size_t count) { return count < ROOTS ? k->roots[count] : 1.0 / sqrt((double)count); }
+
+/* What a model's rows are like: written out where it is known beforehand, so that loops over it are unrolled. */
+typedef struct {
+    int width, lanes, twelves; /* twelves: whether to use the functions marked TWELVES */
+} Shape;
 
 /* What is known of a text's words together. */
 typedef struct {
@@ -1083,37 +1109,37 @@ typedef struct {
 } Found;
 
 /* Take note of word i, whose row is given. */
-INLINE void note_word(Worker *w, size_t i, const Known *it, const More *rest, Found *found) {
+INLINE void note_word(Worker *w, const Words *words, size_t i, const Known *it, const More *rest, Found *found) {
     w->unit_hash[i] = rest->unit;
     w->special[found->specials] = (u32)i;
-    w->entry[found->specials] = it->entry;
-    found->specials += rest->onward >> (w->hash[i + 1] & 63) & 1;
+    found->specials += rest->onward >> (words->hash[i + 1] & 63) & 1;
     found->grams += it->grams;
-    found->groups |= group_bit(it->group);
+    found->groups |= it->group;
 }
 
 /* Take note of all words; add their units' rows, and their n-grams'. */
-INLINE Found take_words(const Kernel *k, Worker *w, size_t n, double *sums) {
+INLINE Found take_words(Worker *w, int lanes, const Words *words, double *sums) {
     Found found = {0};
-    for (size_t i = 0; i < n; i++) {
-        note_word(w, i, known(k, w, w->row[i]), more(k, w, w->row[i]), &found);
-        add_row(sums, own_row(w, w->row[i]), k->lanes);
-        add_row(sums + k->lanes, gram_row(k, w, w->row[i]), k->lanes);
+    for (size_t i = 0; i < words->count; i++) {
+        note_word(w, words, i, known(w, lanes, words->row[i]), more(w, lanes, words->row[i]), &found);
+        add_row(sums, own_row(w, lanes, words->row[i]), lanes);
+        add_row(sums + lanes, gram_row(w, lanes, words->row[i]), lanes);
     }
     return found;
 }
 
 #if F16C
 /* The same for rows of twelve. */
-static TWELVES Found take_words_twelves(Worker *w, size_t n, double *sums) {
+static TWELVES Found take_words_twelves(Worker *w, const Words *words, double *sums) {
     const u8 *rows = w->rows;
-    const u32 *number = w->row;
+    const u32 *number = words->row;
+    const size_t n = words->count;
     Found found = {0};
     __m256d sum[6];
     for (int c = 0; c < 6; c++) sum[c] = _mm256_setzero_pd();
     for (size_t i = 0; i < n; i++) {
         const float *row = (const float *)(const void *)(rows + number[i] * (size_t)128);
-        note_word(w, i, (const Known *)(const void *)(row + 12), (const More *)(const void *)(row + 28), &found);
+        note_word(w, words, i, (const Known *)(const void *)(row + 12), (const More *)(const void *)(row + 28), &found);
         for (int c = 0; c < 3; c++) {
             sum[c] = _mm256_add_pd(sum[c], _mm256_cvtps_pd(_mm_load_ps(row + 4 * c)));
             sum[3 + c] = _mm256_add_pd(sum[3 + c], _mm256_cvtps_pd(_mm_load_ps(row + 16 + 4 * c)));
@@ -1132,41 +1158,61 @@ static int need_pairs(Worker *w, size_t count) {
     return 0;
 }
 
-/* All of a text but the rows of its 2-grams; -1 when memory is out. */
-INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 *s, size_t size, int ascii) {
-    size_t length = normalise(k, w, s, size, ascii), n, pairs = 0, counts[3];
-    Found found;
-    int64_t words;
-    const Table table = k->words;
-    const u64 *hash;
-    u64 *pair;
-    memset(sums, 0, 5 * (size_t)k->lanes * sizeof *sums);
-    memset(p->counts, 0, sizeof p->counts);
-    p->pairs = p->units = p->grams = 0;
-    if (length == SIZE_MAX || (words = split(w, length)) < 0) return -1;
-    if (!words) return 0;
-    n = p->units = (size_t)words;
+/* The words of some texts, and their rows; -1 when memory is out. */
+INLINE int cut(const Kernel *k, Worker *w, int lanes, const u8 *const *text, const size_t *size, const u8 *ascii, size_t texts) {
+    size_t room = 0, at = 0, count = 0;
+    for (size_t t = 0; t < texts; t++) room += text_room(size[t], ascii[t]);
+    if (need_text(w, room) < 0) return -1;
     if (w->slots.size > CACHE_LIMIT && worker_clear(k, w) < 0) return -1;
-    for (size_t i = 0; i < n; i++) PREFETCH(&w->slots.cells[w->hash[i] & w->slots.mask]);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t t = 0; t < texts; t++) {
+        size_t length = normalise(k, w->text + at, text[t], size[t], ascii[t]);
+        int64_t next = split(w, at, length, count);
+        if (next < 0) return -1;
+        w->pending[t].first = count;
+        w->pending[t].words = (size_t)next - count;
+        count = (size_t)next;
+        at = (at + length + 64) & ~(size_t)63;
+    }
+    for (size_t i = 0; i < count; i++) {
+        u64 h = w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);
+        PREFETCH(&w->slots.cells[h & w->slots.mask]);
+    }
+    for (size_t i = 0; i < count; i++) {
         int64_t row = table_get(&w->slots, w->hash[i]);
         if (row < 0 && (row = learn(k, w, w->hash[i], w->text + w->start[i], w->end[i] - w->start[i])) < 0) return -1;
         w->row[i] = (u32)row;
-        PREFETCH(own_row(w, (size_t)row));
-        PREFETCH(gram_row(k, w, (size_t)row));
+        PREFETCH(own_row(w, lanes, (size_t)row));
+        PREFETCH(gram_row(w, lanes, (size_t)row));
     }
-    w->hash[n] = 0; /* no word follows the last one */
+    if (count) w->hash[count] = 0; /* no word follows the last one */
+    return 0;
+}
+
+/* All of a text but the rows of its 2-grams; -1 when memory is out. */
+INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *sums, const u8 *s, size_t size) {
+    const Words words = {w->hash + p->first, w->row + p->first, w->start + p->first, w->end + p->first, p->words};
+    const size_t n = p->words;
+    const Table table = k->words;
+    const u64 *hash;
+    u64 *pair;
+    size_t pairs = 0, counts[3];
+    Found found;
+    for (int c = 0; c < 5 * shape.lanes; c += 4) memset(sums + c, 0, 32);
+    memset(p->counts, 0, sizeof p->counts);
+    p->pairs = p->grams = 0;
+    p->units = n;
+    if (!n) return 0;
 #if F16C
-    if (k->twelves) found = take_words_twelves(w, n, sums);
+    if (shape.twelves) found = take_words_twelves(w, &words, sums);
     else
 #endif
-        found = take_words(k, w, n, sums);
+        found = take_words(w, shape.lanes, &words, sums);
     p->grams = found.grams;
     if (found.specials || found.groups) {
-        if (need_marks(w, found.specials) < 0) return -1;
-        find_phrases(k, w, n, found.specials, counts);
-        if (counts[0]) p->units = collapse(k, w, n, counts[0], sums, &found.groups);
-        lexicon(k, w, s, size, n, found.groups, counts[1], counts[2], sums + 2 * k->lanes, p->counts);
+        if (need_marks(w, shape.lanes, &words, found.specials) < 0) return -1;
+        find_phrases(k, w, shape.lanes, &words, found.specials, counts);
+        if (counts[0]) p->units = collapse(k, w, shape.lanes, &words, counts[0], sums, &found.groups);
+        lexicon(k, w, shape.lanes, s, size, n, found.groups, counts[1], counts[2], sums + 2 * shape.lanes, p->counts);
     }
     if (need_pairs(w, p->units) < 0) return -1;
     pair = w->pair + w->pair_used;
@@ -1182,62 +1228,106 @@ INLINE int begin(const Kernel *k, Worker *w, Pending *p, double *sums, const u8 
     return 0;
 }
 
+/* A text's logits: the bias and each block's sum by the root of its count. */
+INLINE void total(const Kernel *k, Shape shape, const Pending *p, const double *sums) {
+    const double scales[5] = {scale_of(k, p->units ? 2 * p->units - 1 : 0), scale_of(k, p->grams), scale_of(k, p->counts[0]),
+                              scale_of(k, p->counts[1]), scale_of(k, p->counts[2])};
+    for (int c = 0; c < shape.lanes; c += 4) {
+#if defined(__GNUC__)
+        Four sum, other;
+        memcpy(&sum, k->bias + c, sizeof sum);
+        for (int b = 0; b < 5; b++) {
+            memcpy(&other, sums + b * shape.lanes + c, sizeof other);
+            sum += other * scales[b];
+        }
+#else
+        double sum[4];
+        for (int i = 0; i < 4; i++) {
+            sum[i] = k->bias[c + i];
+            for (int b = 0; b < 5; b++) sum[i] += sums[b * shape.lanes + c + i] * scales[b];
+        }
+#endif
+        memcpy(p->out + c, &sum, (size_t)(shape.width - c < 4 ? shape.width - c : 4) * sizeof *p->out);
+    }
+}
+
 /* The 2-grams of the texts begun, and their calibrated logits. */
-INLINE void finish(const Kernel *k, Worker *w, size_t texts) {
+INLINE void finish(const Kernel *k, Worker *w, Shape shape, size_t texts) {
     const Table table = k->words;
     const u8 *first = k->words_from;
-    const size_t half_size = k->half_size;
+    const size_t half_size = 2 * (size_t)shape.width;
     size_t known_pairs = 0, from = 0;
     u64 *rows = w->pair;
     for (size_t t = 0; t < texts; t++) {
         const size_t before = known_pairs, stop = from + w->pending[t].pairs;
         for (; from < stop; from++) {
             int64_t number = table_get(&table, rows[from]);
-            const u8 *row = first + (size_t)(number < 0 ? 0 : number) * half_size;
+            const u8 *row = first + (size_t)number * half_size;
+            if (number < 0) continue;
             PREFETCH(row);
             PREFETCH(row + half_size - 1);
-            rows[known_pairs] = (u64)(uintptr_t)row;
-            known_pairs += number >= 0;
+            rows[known_pairs++] = (u64)(uintptr_t)row;
         }
         w->pending[t].pairs = known_pairs - before;
     }
     for (size_t t = 0; t < texts; t++) {
         const Pending *p = &w->pending[t];
-        double *sums = w->sums + t * 5 * (size_t)k->lanes;
+        double *sums = w->sums + t * 5 * (size_t)shape.lanes;
 #if F16C
-        if (k->twelves) add_all_twelves(sums, rows, p->pairs);
+        if (shape.twelves) add_all_twelves(sums, rows, p->pairs);
         else
 #endif
-            add_all_halves(sums, rows, p->pairs, k->width);
+            add_all_halves(sums, rows, p->pairs, shape.width);
         if (p->pairs) rows += p->pairs; /* there may be no room yet, and so no address */
-        memcpy(p->out, k->bias, (size_t)k->width * sizeof *p->out);
-        add_block(k, p->out, sums, p->units ? 2 * p->units - 1 : 0);
-        add_block(k, p->out, sums + k->lanes, p->grams);
-        for (int b = 0; b < 3; b++) add_block(k, p->out, sums + (size_t)(2 + b) * (size_t)k->lanes, p->counts[b]);
+        total(k, shape, p, sums);
     }
     w->pair_used = 0;
 }
 
-static WIDE int score_all(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii,
-                          Py_ssize_t count, double *out) {
-    size_t begun = 0;
+INLINE int score_texts(const Kernel *k, Worker *w, Shape shape, const u8 *const *text, const size_t *size, const u8 *ascii,
+                       size_t count, double *out) {
     w->pair_used = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Pending *p = &w->pending[begun];
-        p->out = out + i * k->width;
-        if (begin(k, w, p, w->sums + begun++ * 5 * (size_t)k->lanes, text[i], size[i], ascii[i]) < 0) return -1;
-        if (begun < TOGETHER && i + 1 < count) continue;
-        finish(k, w, begun);
-        begun = 0;
+    for (size_t from = 0, texts; from < count; from += texts) {
+        size_t bytes = size[from];
+        for (texts = 1; texts < TOGETHER && from + texts < count && bytes <= MUCH; texts++) bytes += size[from + texts];
+        if (cut(k, w, shape.lanes, text + from, size + from, ascii + from, texts) < 0) return -1;
+        for (size_t t = 0; t < texts; t++) {
+            Pending *p = &w->pending[t];
+            p->out = out + (from + t) * (size_t)shape.width;
+            if (begin(k, w, shape, p, w->sums + t * 5 * (size_t)shape.lanes, text[from + t], size[from + t]) < 0) return -1;
+        }
+        finish(k, w, shape, texts);
     }
     return 0;
 }
 
+#if F16C
+static TWELVES int score_twelves(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii,
+                                 size_t count, double *out) {
+    return score_texts(k, w, (Shape){12, 12, 1}, text, size, ascii, count, out);
+}
+#endif
+
+static WIDE int score_others(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii,
+                             size_t count, double *out) {
+    return score_texts(k, w, (Shape){k->width, k->lanes, 0}, text, size, ascii, count, out);
+}
+
+/* The texts' logits; -1 when memory is out. */
+static int score_all(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii, size_t count,
+                     double *out) {
+#if F16C
+    if (k->twelves) return score_twelves(k, w, text, size, ascii, count, out);
+#endif
+    return score_others(k, w, text, size, ascii, count, out);
+}
+
 /* What no scorer can do without: words cut and hashed, 2-grams hashed. */
 static WIDE int score_nothing(const Kernel *k, Worker *w, const u8 *s, size_t size, int ascii, u64 *mix) {
-    size_t length = normalise(k, w, s, size, ascii);
     int64_t found;
-    if (length == SIZE_MAX || (found = split(w, length)) < 0) return -1;
+    if (need_text(w, text_room(size, ascii)) < 0) return -1;
+    if ((found = split(w, 0, normalise(k, w->text, s, size, ascii), 0)) < 0) return -1;
+    for (int64_t i = 0; i < found; i++) w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);
     for (int64_t i = 0; i < found; i++) *mix ^= w->hash[i];
     for (int64_t i = 0; i + 1 < found; i++) *mix ^= hash_pair(w->hash[i], w->hash[i + 1]);
     return 0;
@@ -1429,7 +1519,7 @@ static int run(Kernel *k, const Gather *g, double *out) {
     int failed = 0;
     if (!w) return -1;
     Py_BEGIN_ALLOW_THREADS
-    failed = score_all(k, w, g->text, g->size, g->ascii, g->count, out) < 0;
+    failed = score_all(k, w, g->text, g->size, g->ascii, (size_t)g->count, out) < 0;
     Py_END_ALLOW_THREADS
     if (failed) {
         worker_free(w);
@@ -1509,7 +1599,7 @@ static int read_numbers(PyObject *dict, const char *key, void *where, size_t siz
     int good;
     if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
     good = (size_t)view.len == count * size;
-    if (good && !(copy = malloc(count * size + 8))) {
+    if (good && !(copy = calloc(count + 4, size))) { /* zeros up to a whole number of lanes */
         PyErr_NoMemory();
         good = 0;
     }
@@ -1524,11 +1614,15 @@ static int read_doubles(PyObject *dict, const char *key, double **out, size_t co
 }
 
 /* Row numbers in the small blocks, or -1 for an unknown feature and -2 for none. */
-static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count) {
+/* Features of the small blocks, -1 for none, or down to `lowest`, as numbers of k->rows; what is below -1 stays. */
+static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count, int64_t lowest) {
     int good = read_numbers(dict, key, out, sizeof **out, count) == 0;
+    const int64_t before = (int64_t)(k->word_count + k->char_count), zeros = (int64_t)k->features - before;
+    good = good && zeros < INT32_MAX;
     for (size_t i = 0; good && i < count; i++) {
         int64_t row = (*out)[i];
-        good = row < 0 ? row >= -2 : row >= (int64_t)(k->word_count + k->char_count) && row < (int64_t)k->features;
+        good = row < 0 ? row >= lowest : row >= before && row < before + zeros;
+        (*out)[i] = (int32_t)(row < -1 ? row : row == -1 ? zeros : row - before);
     }
     return good ? 0 : -1;
 }
@@ -1924,10 +2018,10 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         read_doubles(spec, "blank", &k->blank, (size_t)k->width) < 0 ||
         read_phrases(k, PyDict_GetItemString(spec, "phrases")) < 0 ||
         read_groups(k, PyDict_GetItemString(spec, "group_tokens"), PyDict_GetItemString(spec, "context_masks")) < 0 ||
-        read_ints(k, spec, "lexicon_rows", &k->lexicon_row, 4 * cues) < 0 ||
-        read_ints(k, spec, "context_rows", &k->context_row, contexts * 4 * cues) < 0 ||
-        read_ints(k, spec, "pair_rows", &k->pair_row, groups * groups) < 0 ||
-        read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts) < 0 || read_names(k, spec) < 0) {
+        read_ints(k, spec, "lexicon_rows", &k->lexicon_row, 4 * cues, -1) < 0 ||
+        read_ints(k, spec, "context_rows", &k->context_row, contexts * 4 * cues, -1) < 0 ||
+        read_ints(k, spec, "pair_rows", &k->pair_row, groups * groups, -1) < 0 ||
+        read_ints(k, spec, "presence_rows", &k->presence_row, groups + contexts, -2) < 0 || read_names(k, spec) < 0) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, MISFIT);
         Py_DECREF(k);
         return NULL;

@@ -66,9 +66,9 @@ class CompiledScorer:
             rows = len(model.heads.halves[block]) // (2 * width)
             return kernel.keys(model.heads.keys[block], rows, block == "word")
 
-        grams = in_background(lambda: keys("char"))
-        spec, words = _spec(model), keys("word")
-        self._kernel = kernel.Kernel({**spec, "words": words, "grams": grams()})
+        words = in_background(lambda: keys("word"))  # they take twice as long
+        spec, grams = _spec(model), keys("char")
+        self._kernel = kernel.Kernel({**spec, "words": words(), "grams": grams})
 
     @staticmethod
     def fits(model: Model) -> bool:

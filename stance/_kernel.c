@@ -4,8 +4,9 @@
  * - A text is lower-cased and cut into words eight bytes at a time, and each word is hashed as it is found.
  * - A word met before costs one look-up: its 1-gram's row and the sum of its character n-grams' rows are kept by hash
  *   in a bounded cache, one for each call that runs at the same time. A new word takes the slow way once.
- * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown. The others are
- *   looked up for some texts together, so that one waits for memory while the next is on its way.
+ * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown.
+ * - Some texts are scored together, each step for all of them, so that one word waits for memory while the next is on
+ *   its way.
  * - Sums are of doubles, each text's by itself, so that a score never depends on neighbours or threads.
  *
  * A feature is known by the 64-bit hash of its key, less the bits that say where in a table it is; the keys themselves
@@ -286,7 +287,7 @@ typedef struct {
     int32_t *lexicon_row;    /* [4][cues] numbers of `rows`; plain, negated, conceded, before */
     int32_t *context_row;    /* [contexts][4][cues] */
     int32_t *pair_row;       /* [groups][groups] */
-    int32_t *presence_row;   /* groups, then contexts; -2: no such key */
+    int32_t *presence_row;   /* groups, then contexts; negative: no such key */
     u32 *pages[0x1100];      /* by code point / 256; see character() */
     Worker *idle;
     PyObject *type, *slots[6], *names[3]; /* Prediction, its slots' descriptors; topics, targets, stances */
@@ -498,7 +499,7 @@ INLINE size_t ascii_run(const u8 *s, size_t n) {
 }
 
 /* Room to normalise a text in. */
-INLINE size_t text_room(size_t n, int ascii) { return (ascii ? n : 2 * n) + PAD; } /* lower case takes 3 bytes for 2 at most */
+INLINE size_t text_room(size_t n, int ascii) { return (ascii ? n : 2 * n) + PAD; } /* lower case: 3 bytes for 2 at most */
 
 static int need_text(Worker *w, size_t wanted) {
     if (w->text_size >= wanted) return 0;
@@ -530,7 +531,7 @@ INLINE size_t normalise(const Kernel *k, u8 *to, const u8 *s, size_t n, int asci
             }
         }
     }
-    for (int c = 0; c < PAD; c += 16) memset(out + c, 0, 16);
+    for (int c = 0; c < PAD; c += 16) memset(out + c, 0, 16); /* in one piece it is slow to begin */
     return (size_t)(out - to);
 }
 
@@ -981,20 +982,24 @@ INLINE void find_phrases(const Kernel *k, Worker *w, int lanes, const Words *wor
 /* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, and adds to the set of
  * groups. What words inside an alias stand for by themselves does not count. */
 INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words, size_t spans, double *sum, u64 *groups) {
-    size_t units = 0, done = 0, n = words->count;
+    size_t units = 0, n = words->count;
     u64 covered = 0, named = 0, others = 0;
     for (size_t s = 0; s < spans; s++) {
         const Span span = w->spans[s];
-        while (done < span.first) w->unit_hash[units++] = w->unit_hash[done++];
-        for (; done < span.first + span.count; done++) {
-            add_times(sum, own_row(w, lanes, words->row[done]), lanes, -1.0);
-            covered |= known(w, lanes, words->row[done])->group;
+        for (size_t i = span.first; i < span.first + span.count; i++) {
+            add_times(sum, own_row(w, lanes, words->row[i]), lanes, -1.0);
+            covered |= known(w, lanes, words->row[i])->group;
+            w->unit_hash[i] = 0; /* no hash is */
         }
-        w->unit_hash[units++] = k->group_hash[span.group];
+        w->unit_hash[span.first] = k->group_hash[span.group];
         add_row(sum, own_row(w, lanes, span.group), lanes);
         named |= 1ull << span.group;
     }
-    while (done < n) w->unit_hash[units++] = w->unit_hash[done++];
+    for (size_t i = 0; i < n; i++) {
+        u64 h = w->unit_hash[i];
+        w->unit_hash[units] = h;
+        units += h != 0;
+    }
     for (size_t i = 0, s = 0; i < n && covered; i++) {
         while (s < spans && i >= w->spans[s].first + w->spans[s].count) s++;
         if (s == spans || i < w->spans[s].first) others |= known(w, lanes, words->row[i])->group;
@@ -1016,15 +1021,17 @@ INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups,
     found->groups = groups;
     for (u64 left = groups; left; left &= left - 1) {
         int g = lowest_bit(left);
-        add_row(presences, feature(k, lanes, k->presence_row[g]), lanes);
-        found->presences++;
+        if (k->presence_row[g] >= 0) {
+            add_row(presences, feature(k, lanes, k->presence_row[g]), lanes);
+            found->presences++;
+        }
         for (u64 others = left & (left - 1); others; others &= others - 1, found->pairs++)
             add_row(pairs, feature(k, lanes, k->pair_row[g * k->groups + lowest_bit(others)]), lanes);
     }
     for (int c = 0; c < k->contexts; c++) {
         if (k->context_mask[c] & ~groups) continue;
         found->whole[found->wholes++] = (u8)c;
-        if (k->presence_row[k->groups + c] == -2) continue;
+        if (k->presence_row[k->groups + c] < 0) continue;
         add_row(presences, feature(k, lanes, k->presence_row[k->groups + c]), lanes);
         found->presences++;
     }
@@ -1197,7 +1204,7 @@ INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *su
     u64 *pair;
     size_t pairs = 0, counts[3];
     Found found;
-    for (int c = 0; c < 5 * shape.lanes; c += 4) memset(sums + c, 0, 32);
+    for (int c = 0; c < 5 * shape.lanes; c += 4) memset(sums + c, 0, 4 * sizeof *sums);
     memset(p->counts, 0, sizeof p->counts);
     p->pairs = p->grams = 0;
     p->units = n;
@@ -1251,24 +1258,20 @@ INLINE void total(const Kernel *k, Shape shape, const Pending *p, const double *
     }
 }
 
+static const u8 NOTHING[2 * 256]; /* a row of zeros */
+
 /* The 2-grams of the texts begun, and their calibrated logits. */
 INLINE void finish(const Kernel *k, Worker *w, Shape shape, size_t texts) {
     const Table table = k->words;
     const u8 *first = k->words_from;
     const size_t half_size = 2 * (size_t)shape.width;
-    size_t known_pairs = 0, from = 0;
     u64 *rows = w->pair;
-    for (size_t t = 0; t < texts; t++) {
-        const size_t before = known_pairs, stop = from + w->pending[t].pairs;
-        for (; from < stop; from++) {
-            int64_t number = table_get(&table, rows[from]);
-            const u8 *row = first + (size_t)number * half_size;
-            if (number < 0) continue;
-            PREFETCH(row);
-            PREFETCH(row + half_size - 1);
-            rows[known_pairs++] = (u64)(uintptr_t)row;
-        }
-        w->pending[t].pairs = known_pairs - before;
+    for (size_t i = 0, count = w->pair_used; i < count; i++) {
+        int64_t number = table_get(&table, rows[i]);
+        const u8 *row = number < 0 ? NOTHING : first + (size_t)number * half_size;
+        PREFETCH(row);
+        PREFETCH(row + half_size - 1);
+        rows[i] = (u64)(uintptr_t)row;
     }
     for (size_t t = 0; t < texts; t++) {
         const Pending *p = &w->pending[t];

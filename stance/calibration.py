@@ -45,21 +45,36 @@ def log_loss(scores: Floats, truth: Truth, scale: float = 1.0, shift: Floats | f
     return float(np.average(-np.log(np.maximum(own, 1e-12)), weights=truth.weights))
 
 
+def believed(truth: Truth) -> Floats:
+    """Probability of each class, (n, classes), that a row's label gives it among so many rows of that label.
+
+    Laplace's rule of succession over the classes that occur; of two, the targets of Platt 1999, "Probabilistic Outputs
+    for Support Vector Machines".
+    """
+    counts = np.bincount(truth.labels, minlength=len(truth.classes))
+    once = (counts > 0).astype(float)
+    found: Floats = (np.diag(counts) + once)[truth.labels] / (counts + once.sum())[truth.labels][:, None]
+    return found
+
+
 def calibrate(scores: Floats, truth: Truth) -> tuple[float, Floats]:
     """Temperature, and bias of each class (Guo et al. 2017, "On Calibration of Modern Neural Networks"), that give the
-    least weighted log loss; the first class's bias is 0. Newton's method: the loss is convex in both."""
+    least weighted log loss; the first class's bias is 0.
+
+    Few rows prove little: the loss is to what can be believed of a row (`believed`), not to its label, so that no
+    probability comes near 0 or 1 but by many rows. Newton's method: the loss is convex in both.
+    """
     # A row a class, since sums over the other axis are much faster.
     by_class = np.ascontiguousarray(scores.T)
     weights = truth.weights / truth.weights.sum()
-    own = np.zeros_like(by_class)
-    own[truth.labels, np.arange(len(scores))] = 1
+    own = believed(truth).T
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         p = softmax(by_class * parameters[0] + np.append(0.0, parameters[1:])[:, None], axis=0)
-        return -float((weights * np.log(np.maximum((p * own).sum(axis=0), 1e-12))).sum()), p
+        return -float((weights * (np.log(np.maximum(p, 1e-12)) * own).sum(axis=0)).sum()), p
 
-    # The derivatives of a row's logits are its scores, and 1 for a class's own bias: at its own class, and in the loop
-    # their means under p.
+    # The derivatives of a row's logits are its scores, and 1 for a class's own bias: their means under what is
+    # believed, and in the loop under p.
     at_own = np.vstack([(own * by_class).sum(axis=0), own[1:]])
     parameters = np.append(1.0, np.zeros(len(truth.classes) - 1))
     value, p = loss(parameters)

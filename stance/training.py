@@ -129,6 +129,11 @@ def train(
             say(f"left out: {len(every) - len(rows)} of {len(every):,} sentences, which carry no label")
         if not rows:
             raise LabelError("training: expected labelled sentences, got none")
+        if disagreeing := _disagreeing(rows):
+            say(
+                f"labelled twice, and not the same: {len(disagreeing)} sentence{'s' * (len(disagreeing) != 1)}, such "
+                f"as {disagreeing[0]!r}; each counts. A row that corrects another needs its id"
+            )
         return Classifier(_fit(rows, _labelled_part(chosen, rows), settings, say))
 
 
@@ -136,6 +141,20 @@ def _require_extra() -> None:
     for package in ("scipy", "joblib"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError("training", "train", package)
+
+
+def _disagreeing(rows: Sequence[LabelledSentence]) -> list[str]:
+    """The texts that two rows give different labels."""
+    first: dict[str, LabelledSentence] = {}
+    found: dict[str, None] = {}
+    for row in rows:
+        other = first.setdefault(row.text, row)
+        if other is row:
+            continue
+        topics = None not in (row.topics, other.topics) and set(row.topics or ()) != set(other.topics or ())
+        if topics or any(stance != other.stances.get(target, stance) for target, stance in row.stances.items()):
+            found[row.text] = None
+    return list(found)
 
 
 def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.calibration import GRID, Truth, calibrate, log_loss, macro_f1s, thresholds
+from stance.calibration import GRID, Truth, believed, calibrate, log_loss, macro_f1s, thresholds
 from stance.linear import decide, softmax
 from stance.metrics import score
 
@@ -29,12 +29,34 @@ def test_log_loss_counts_rows_by_their_weights() -> None:
     assert log_loss(scores, truth) == pytest.approx((np.log(4 / 3) + 3 * np.log(4)) / 4)
 
 
+def test_a_label_is_believed_the_more_the_more_often_it_was_given() -> None:
+    # One more of each class is supposed: 1 + 1 of 1 + 3 for what is there once, 2 + 1 of 2 + 3 for what is twice.
+    found = believed(_truth([0, 1, 1, 2]))
+    twice = [1 / 5, 3 / 5, 1 / 5]
+    assert found == pytest.approx(np.array([[2 / 4, 1 / 4, 1 / 4], twice, twice, [1 / 4, 1 / 4, 2 / 4]]))
+
+
+def test_a_class_that_never_occurs_is_not_believed() -> None:
+    assert believed(_truth([0, 1, 1])) == pytest.approx(
+        np.array([[2 / 3, 1 / 3, 0], [1 / 4, 3 / 4, 0], [1 / 4, 3 / 4, 0]])
+    )
+
+
+def test_few_rows_that_are_told_apart_without_fault_do_not_make_certain() -> None:
+    # Two of each: each label is believed by (2 + 1) / (2 + 2) = 3/4, whose log odds are log 3.
+    scores = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    scale, shift = calibrate(scores, _truth([0, 0, 1, 1], ("absent", "present")))
+    assert scale == pytest.approx(np.log(3), abs=1e-5)
+    assert shift == pytest.approx([0, 0], abs=1e-6)
+
+
 def test_scores_that_point_the_wrong_way_are_not_listened_to() -> None:
-    # What is left are the classes' shares, 3 of 4 and 1 of 4: their log ratio is log(1/3).
+    # What is left are the classes' shares: "present" is believed by 1/5 of three rows and by 2/3 of one.
+    present = (3 * 1 / 5 + 2 / 3) / 4
     scores = np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
     scale, shift = calibrate(scores, Truth(("absent", "present"), np.array([0, 0, 0, 1]), np.ones(4)))
     assert scale < 1e-5
-    assert shift == pytest.approx([0, np.log(1 / 3)], abs=1e-4)
+    assert shift == pytest.approx([0, np.log(present / (1 - present))], abs=1e-4)
 
 
 def test_calibration_undoes_a_scale_and_a_shift() -> None:

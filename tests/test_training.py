@@ -117,6 +117,21 @@ def test_sentences_without_any_label_are_left_out_and_counted(
     assert weights(model, tmp_path / "one") == weights(plain, tmp_path / "other")
 
 
+def test_sentences_with_two_different_labels_are_told(
+    tiny_rows: Sequence[LabelledSentence], tiny_schema: Schema
+) -> None:
+    import dataclasses
+
+    target, stance = next(iter(tiny_rows[0].stances.items()))
+    other = next(name for name in tiny_schema.stances if name != stance)
+    corrected = dataclasses.replace(tiny_rows[0], id="corrected", stances={**tiny_rows[0].stances, target: other})
+    repeated = dataclasses.replace(tiny_rows[1], id="repeated")
+    said: list[str] = []
+    train([*tiny_rows, corrected, repeated], schema=tiny_schema, options=FAST, progress=said.append)
+    expected = f"labelled twice, and not the same: 1 sentence, such as {corrected.text!r}; each counts."
+    assert [line for line in said if line.startswith(expected)]
+
+
 def test_infer_does_without_a_folder_s_schema(tiny_labels: Path) -> None:
     model = train(tiny_labels, schema="infer", options=FAST)
     assert model.schema.topic_names == ("jubilee", "trade")

@@ -1,7 +1,7 @@
 /* The compiled scorer: text in, logits or predictions out. What it computes is defined by stance/reference.py, and
  * tests hold the two together; this file only makes it fast:
  *
- * - A text is lower-cased and cut into words eight bytes at a time, and each word is hashed as it is found.
+ * - A text is lower-cased and cut into words many bytes at a time, without a branch a letter.
  * - A word met before costs one look-up: its 1-gram's row and the sum of its character n-grams' rows are kept by hash
  *   in a bounded cache, one for each call that runs at the same time. A new word takes the slow way once.
  * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown.
@@ -35,7 +35,7 @@
 #endif
 
 /* A second copy of the loop over half-precision rows, for processors that widen them by themselves. */
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__)) /* GCC aligns no stack there */
 #include <cpuid.h>
 #include <immintrin.h>
 #define F16C 1
@@ -51,7 +51,7 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #define INLINE static __forceinline
-#define PREFETCH(p) ((void)0)
+#define PREFETCH(p) ((void)(p))
 #else
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -66,7 +66,7 @@ enum {
     PAD = 128,            /* readable zero bytes after every buffer that is scanned */
     WORD_LIMIT = 40,      /* characters of a word that its n-grams and prefixes look at */
     NEGATION_REACH = 4,   /* words after a negation that it reaches */
-    CACHE_LIMIT = 1 << 16, /* words kept; a single text may go past it, the next begins anew */
+    CACHE_LIMIT = 1 << 16, /* words kept; texts scored together may go past it, the next begin anew */
     ROOTS = 512,          /* inverse square roots kept */
     CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
     BLOCK = 8192          /* texts whose predictions are made at a time */
@@ -280,14 +280,13 @@ typedef struct {
     u8 *phrase_text;
     Part *parts;
     Phrase *phrases;
-    int phrase_count;
     Starts aliases, exact, prefix;
     int groups, cues, contexts;
     u64 *group_hash, *context_mask;
     int32_t *lexicon_row;    /* [4][cues] numbers of `rows`; plain, negated, conceded, before */
     int32_t *context_row;    /* [contexts][4][cues] */
     int32_t *pair_row;       /* [groups][groups] */
-    int32_t *presence_row;   /* groups, then contexts; negative: no such key */
+    int32_t *presence_row;   /* groups, then contexts; negative: it does not count */
     u32 *pages[0x1100];      /* by code point / 256; see character() */
     Worker *idle;
     PyObject *type, *slots[6], *names[3]; /* Prediction, its slots' descriptors; topics, targets, stances */
@@ -325,7 +324,7 @@ typedef struct {
 /* A text that is being scored. */
 typedef struct {
     double *out;
-    size_t first, words;                   /* of the words of all texts that are scored together */
+    size_t first, words;                   /* where its words begin among all that are scored together; how many */
     size_t pairs, units, grams, counts[3]; /* pairs: those that may be known */
 } Pending;
 
@@ -553,8 +552,8 @@ INLINE u64 filled(const u8 *p) {
     return bits;
 }
 
-/* Where the words of a text of n bytes in w->text begin and end; the first is to be number `words`. Gives the number
- * after the last one, or -1 when memory is out. */
+/* Where the words of a text begin and end: of n bytes in w->text, from byte `from`. The first is to be number `words`;
+ * gives the number after the last one, or -1 when memory is out. */
 INLINE int64_t split(Worker *w, size_t from, size_t n, size_t words) {
     size_t starts = words, ends = words;
     u64 carry = 0;
@@ -890,7 +889,7 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
 
 /* ---- the lexicon ----------------------------------------------------------------------------------------------- */
 
-/* Whether the phrase's further parts stand after word i of n. */
+/* Whether the phrase's further parts stand after word i. */
 INLINE int follows(const Worker *w, const Words *words, const Phrase *p, size_t i) {
     if (i + (size_t)p->count > words->count) return 0;
     for (int j = 1; j < p->count; j++) {
@@ -982,7 +981,7 @@ INLINE void find_phrases(const Kernel *k, Worker *w, int lanes, const Words *wor
 /* Put the groups' hashes and weights in the place of their aliases'; gives the number of units, and adds to the set of
  * groups. What words inside an alias stand for by themselves does not count. */
 INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words, size_t spans, double *sum, u64 *groups) {
-    size_t units = 0, n = words->count;
+    size_t units = w->spans[0].first, n = words->count;
     u64 covered = 0, named = 0, others = 0;
     for (size_t s = 0; s < spans; s++) {
         const Span span = w->spans[s];
@@ -995,7 +994,7 @@ INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words
         add_row(sum, own_row(w, lanes, span.group), lanes);
         named |= 1ull << span.group;
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = units; i < n; i++) {
         u64 h = w->unit_hash[i];
         w->unit_hash[units] = h;
         units += h != 0;
@@ -1202,7 +1201,7 @@ INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *su
     const Table table = k->words;
     const u64 *hash;
     u64 *pair;
-    size_t pairs = 0, counts[3];
+    size_t pairs = 0, counts[3] = {0};
     Found found;
     for (int c = 0; c < 5 * shape.lanes; c += 4) memset(sums + c, 0, 4 * sizeof *sums);
     memset(p->counts, 0, sizeof p->counts);
@@ -1215,12 +1214,13 @@ INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *su
 #endif
         found = take_words(w, shape.lanes, &words, sums);
     p->grams = found.grams;
-    if (found.specials || found.groups) {
+    if (found.specials) {
         if (need_marks(w, shape.lanes, &words, found.specials) < 0) return -1;
         find_phrases(k, w, shape.lanes, &words, found.specials, counts);
         if (counts[0]) p->units = collapse(k, w, shape.lanes, &words, counts[0], sums, &found.groups);
-        lexicon(k, w, shape.lanes, s, size, n, found.groups, counts[1], counts[2], sums + 2 * shape.lanes, p->counts);
     }
+    if (counts[1] || found.groups)
+        lexicon(k, w, shape.lanes, s, size, n, found.groups, counts[1], counts[2], sums + 2 * shape.lanes, p->counts);
     if (need_pairs(w, p->units) < 0) return -1;
     pair = w->pair + w->pair_used;
     hash = w->unit_hash;
@@ -1340,11 +1340,11 @@ static void link_row(const Kernel *k, const double *logits, double *out) {
     int c = 0;
     for (; c < k->topics; c++) out[c] = 1.0 / (1.0 + exp(-(logits[c] > -700.0 ? logits[c] : -700.0)));
     for (int t = 0; t < k->targets; t++, c += k->stances) {
-        double highest = logits[c], total = 0;
+        double highest = logits[c], whole = 0;
         for (int i = 1; i < k->stances; i++)
             if (logits[c + i] > highest) highest = logits[c + i];
-        for (int i = 0; i < k->stances; i++) total += out[c + i] = exp(logits[c + i] - highest);
-        for (int i = 0; i < k->stances; i++) out[c + i] /= total;
+        for (int i = 0; i < k->stances; i++) whole += out[c + i] = exp(logits[c + i] - highest);
+        for (int i = 0; i < k->stances; i++) out[c + i] /= whole;
     }
 }
 
@@ -1616,7 +1616,6 @@ static int read_doubles(PyObject *dict, const char *key, double **out, size_t co
     return read_numbers(dict, key, out, sizeof **out, count);
 }
 
-/* Row numbers in the small blocks, or -1 for an unknown feature and -2 for none. */
 /* Features of the small blocks, -1 for none, or down to `lowest`, as numbers of k->rows; what is below -1 stays. */
 static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count, int64_t lowest) {
     int good = read_numbers(dict, key, out, sizeof **out, count) == 0;
@@ -1630,9 +1629,12 @@ static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t *
     return good ? 0 : -1;
 }
 
-static long read_long(PyObject *dict, const char *key) {
+static int read_int(PyObject *dict, const char *key, long lowest, long highest, int *out) {
     PyObject *given = PyDict_GetItemString(dict, key);
-    return given ? PyLong_AsLong(given) : -1;
+    long value = given ? PyLong_AsLong(given) : -1;
+    if (!given || PyErr_Occurred() || value < lowest || value > highest) return -1;
+    *out = (int)value;
+    return 0;
 }
 
 /* Whether all of it is UTF-8, as Python reads it. */
@@ -1799,7 +1801,9 @@ static int read_phrases(Kernel *k, PyObject *list) {
     for (Py_ssize_t i = 0; i < count; i++) {
         char *text;
         Py_ssize_t size;
-        if (PyBytes_AsStringAndSize(PyTuple_GetItem(PyList_GetItem(list, i), 2), &text, &size) < 0) return -1;
+        PyObject *row = PyList_GetItem(list, i);
+        if (!PyTuple_Check(row) || PyTuple_Size(row) != 3) return -1;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(row, 2), &text, &size) < 0) return -1;
         bytes += (size_t)size + PAD;
         parts++;
         for (Py_ssize_t j = 0; j < size; j++) parts += text[j] == ' ';
@@ -1812,7 +1816,6 @@ static int read_phrases(Kernel *k, PyObject *list) {
         PyErr_NoMemory();
         return -1;
     }
-    k->phrase_count = (int)count;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *row = PyList_GetItem(list, i);
         long kind = PyLong_AsLong(PyTuple_GetItem(row, 0)), id = PyLong_AsLong(PyTuple_GetItem(row, 1));
@@ -1821,6 +1824,7 @@ static int read_phrases(Kernel *k, PyObject *list) {
         Py_ssize_t size;
         size_t from = 0;
         if (PyErr_Occurred() || PyBytes_AsStringAndSize(PyTuple_GetItem(row, 2), &text, &size) < 0) return -1;
+        if (kind < -1 || kind > 3 || (kind <= 0 && (id < 0 || id >= (kind < 0 ? k->groups : k->cues)))) return -1;
         memcpy(k->phrase_text + text_at, text, (size_t)size);
         phrase->scope = kind > 0 ? (int)kind : 0;
         phrase->id = (int)id;
@@ -1881,9 +1885,10 @@ static int read_names(Kernel *k, PyObject *spec) {
     static const char *const names[3] = {"topic_names", "target_names", "stance_names"};
     static const char *const slots[6] = {"text",    "topics",              "stance",
                                          "stances", "topic_probabilities", "stance_probabilities"};
+    const int sizes[3] = {k->topics, k->targets, k->stances};
     for (int i = 0; i < 3; i++) {
         k->names[i] = PyDict_GetItemString(spec, names[i]);
-        if (!k->names[i] || !PyTuple_Check(k->names[i])) {
+        if (!k->names[i] || !PyTuple_Check(k->names[i]) || PyTuple_Size(k->names[i]) != sizes[i]) {
             k->names[i] = NULL;
             return -1;
         }
@@ -1994,24 +1999,19 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (!PyArg_ParseTuple(args, "O!", &PyDict_Type, &spec)) return NULL;
     k = (Kernel *)PyType_GenericAlloc(type, 0);
     if (!k) return NULL;
-    k->topics = (int)read_long(spec, "topics");
-    k->targets = (int)read_long(spec, "targets");
-    k->stances = (int)read_long(spec, "stances");
-    k->neutral = (int)read_long(spec, "neutral");
-    k->char_min = (int)read_long(spec, "char_min");
-    k->char_max = (int)read_long(spec, "char_max");
-    k->cues = (int)read_long(spec, "cues");
-    k->groups = (int)read_long(spec, "groups");
-    k->contexts = (int)read_long(spec, "contexts");
-    k->width = k->topics + k->targets * k->stances;
-    k->lanes = (k->width + 3) / 4 * 4;
-    for (int i = 1; i < ROOTS; i++) k->roots[i] = 1.0 / sqrt((double)i);
-    if (k->topics < 0 || k->targets < 0 || k->stances < 1 || k->width < 1 || k->width > 256 || k->groups < 0 ||
-        k->groups > 64 || k->contexts < 0 || k->contexts > 64 || k->cues < 0 || k->char_min < 1 || k->char_max > 9) {
+    if (read_int(spec, "topics", 0, 256, &k->topics) < 0 || read_int(spec, "targets", 0, 256, &k->targets) < 0 ||
+        read_int(spec, "stances", 1, 256, &k->stances) < 0 ||
+        read_int(spec, "neutral", -1, k->stances - 1, &k->neutral) < 0 ||
+        read_int(spec, "char_min", 1, INT32_MAX, &k->char_min) < 0 || read_int(spec, "char_max", 0, 9, &k->char_max) < 0 ||
+        read_int(spec, "cues", 0, INT32_MAX / 4, &k->cues) < 0 || read_int(spec, "groups", 0, 64, &k->groups) < 0 ||
+        read_int(spec, "contexts", 0, 64, &k->contexts) < 0 ||
+        (k->width = k->topics + k->targets * k->stances) < 1 || k->width > 256) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a model of this shape is beyond the kernel");
         Py_DECREF(k);
         return NULL;
     }
+    k->lanes = (k->width + 3) / 4 * 4;
+    for (int i = 1; i < ROOTS; i++) k->roots[i] = 1.0 / sqrt((double)i);
     cues = (size_t)k->cues, groups = (size_t)k->groups, contexts = (size_t)k->contexts;
     if (read_rows(k, PyDict_GetItemString(spec, "halves")) < 0 ||
         take_keys(spec, "words", &k->words, k->word_count, 1) < 0 ||

@@ -7,9 +7,11 @@ import gc
 import os
 import subprocess
 import sys
+from array import array
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -276,20 +278,49 @@ def test_keys_of_any_size_and_place_are_found(tiny_model: Classifier) -> None:
                 kernel.keys(data + b"\n" + lines[count // 2].encode(), count + 1, True)
 
 
-def test_keys_serve_one_kernel_alone(tiny_model: Classifier) -> None:
-    scorer = tiny_model._scorer
-    assert isinstance(scorer, CompiledScorer)
-    spec = compiled._spec(tiny_model.model)
-    heads, width = tiny_model.model.heads, len(tiny_model.model.heads.bias)
-    tables = {
-        name: kernel.keys(heads.keys[block], len(heads.halves[block]) // (2 * width), block == "word")
+def _tables(model: Classifier) -> dict[str, Any]:
+    heads, size = model.model.heads, 2 * len(model.model.heads.bias)
+    return {
+        name: kernel.keys(heads.keys[block], len(heads.halves[block]) // size, block == "word")
         for name, block in (("words", "word"), ("grams", "char"))
     }
+
+
+def test_keys_serve_one_kernel_alone(tiny_model: Classifier) -> None:
+    spec, tables = compiled._spec(tiny_model.model), _tables(tiny_model)
     kernel.Kernel({**spec, **tables})
     with pytest.raises(ValueError, match="do not fit together"):
         kernel.Kernel({**spec, **tables})
     with pytest.raises(ValueError, match="do not fit together"):
         kernel.Kernel(spec)
+
+
+@pytest.mark.parametrize("key", ["topics", "targets", "stances", "cues", "groups", "contexts", "char_max"])
+@pytest.mark.parametrize("number", [-1, 2**16, 2**32 + 1, 2**70])
+def test_numbers_beyond_the_kernel_are_refused(tiny_model: Classifier, key: str, number: int) -> None:
+    if (key, number) == ("cues", 2**16):  # so many there may be, but not for these rows
+        number = 2**31
+    with pytest.raises((ValueError, OverflowError)):
+        kernel.Kernel({**compiled._spec(tiny_model.model), **_tables(tiny_model), key: number})
+
+
+def test_a_specification_that_does_not_fit_together_is_refused(tiny_model: Classifier) -> None:
+    spec = compiled._spec(tiny_model.model)
+    phrases, groups, cues = spec["phrases"], spec["groups"], spec["cues"]
+    for changed in (
+        {"phrases": [*phrases, (-1, groups, b"beyond")]},
+        {"phrases": [*phrases, (-1, -1, b"before")]},
+        {"phrases": [*phrases, (0, cues, b"beyond")]},
+        {"phrases": [*phrases, (4, 0, b"no such scope")]},
+        {"phrases": [*phrases, (0, 0)]},
+        {"phrases": [*phrases, b"no tuple"]},
+        {"neutral": spec["stances"]},
+        {"topic_names": spec["topic_names"][:-1]},
+        {"stance_names": ()},
+        {"lexicon_rows": array("i", [-2] * len(spec["lexicon_rows"]))},
+    ):
+        with pytest.raises(ValueError, match="fit together|beyond the kernel"):
+            kernel.Kernel({**spec, **_tables(tiny_model), **changed})
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4, 8, 9, 16, 17])

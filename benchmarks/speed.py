@@ -53,9 +53,10 @@ def run(model: str, *, rounds: int = ROUNDS, quick: bool = False) -> Record:
         "stance: predictions": (lambda: classifier.classify(texts), len(texts)),
         "stance: predictions, reference": (lambda: reference.classify(few), len(few)),
     }
+    floor = None
     if isinstance(classifier._scorer, CompiledScorer):
         scorer = classifier._scorer
-        batch["floor: cut and hash only"] = (lambda: scorer.floor(texts), len(texts))
+        batch["floor: cut and hash only"] = floor = (lambda: scorer.floor(texts), len(texts))
     single: dict[str, tuple[Call, int]] = {
         "stance": (lambda: [classifier.classify(text) for text in some], len(some)),
         "stance, reference": (lambda: [reference.classify(text) for text in some], len(some)),
@@ -65,13 +66,25 @@ def run(model: str, *, rounds: int = ROUNDS, quick: bool = False) -> Record:
         batch[name] = (lambda peer=peer, given=given: peer.one(given), len(given))  # type: ignore[misc]
         short = some[:5] if name in SLOW else some
         single[name] = (lambda peer=peer, short=short: [peer.single(t) for t in short], len(short))  # type: ignore[misc]
+    threads: list[float] = []
+    floors: list[float] = []
+
+    def beside() -> None:
+        arrays = batch["stance: arrays"][0]
+        for _ in range(3):
+            threads.append(_times(arrays, batch["stance: arrays, 2 threads"][0]))
+            if floor is not None:
+                floors.append(_times(arrays, floor[0]))
+
     results: dict[str, Any] = {
         "sentences": len(texts),
         "characters a sentence": round(statistics.mean(map(len, texts)), 1),
         "kernel": classifier.kernel,
-        "microseconds a sentence in a batch": _in_turn(batch, rounds),
+        "microseconds a sentence in a batch": _in_turn(batch, rounds, after=beside),
+        "times the floor": round(statistics.median(floors), 2) if floors else None,
         "microseconds a call": _in_turn(single, rounds),
         "call sizes": {str(n): _size(classifier, texts, n, rounds) for n in (SIZES[:3] if quick else SIZES)},
+        "two threads, times one": round(statistics.median(threads), 2),
         "two processes, times one": _two_processes(model, 1 if quick else rounds),
         "latency": _latency(classifier, texts, 200 if quick else 5000),
         "milliseconds": _start_up(model, 2 if quick else rounds),
@@ -84,15 +97,29 @@ def run(model: str, *, rounds: int = ROUNDS, quick: bool = False) -> Record:
     return Record("speed", results, fingerprint=classifier.model.provenance["fingerprint"])
 
 
-def _in_turn(calls: dict[str, tuple[Call, int]], rounds: int) -> dict[str, float]:
-    """Median microseconds a text; the calls take turns, so that a busy spell hits all of them."""
+def _in_turn(
+    calls: dict[str, tuple[Call, int]], rounds: int, after: Callable[[], None] = lambda: None
+) -> dict[str, float]:
+    """Median microseconds a text; the calls take turns, so that a busy spell hits all of them. ``after`` each round
+    comes what else is measured."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, (call, count) in calls.items():
             start = time.perf_counter()
             call()
             taken[name].append((time.perf_counter() - start) / count * 1e6)
+        after()
     return {name: round(statistics.median(each), 3) for name, each in taken.items()}
+
+
+def _times(call: Call, other: Call) -> float:
+    """How often the other's time goes into the call's, one right after the other: a spell in which the machine is busy
+    is then on both sides of the ratio."""
+    start = time.perf_counter()
+    call()
+    between = time.perf_counter()
+    other()
+    return (between - start) / (time.perf_counter() - between)
 
 
 def _peers(rows: Sequence[LabelledSentence], schema: Schema, *, quick: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -238,11 +265,14 @@ def table(record: Record) -> str:
         lines.append(f"| {name} | {1e6 / each:,.0f} | {each:,.2f} | {' | '.join(ratios)} |")
     lines += ["", "| one text a call | microseconds | ours is faster by |", "|---|---|---|"]
     lines += [f"| {name} | {each:,.1f} | {each / single['stance']:.1f} |" for name, each in single.items()]
-    latency, threads = found["latency"], batch["stance: arrays"] / batch["stance: arrays, 2 threads"]
+    latency = found["latency"]
+    if found["times the floor"]:
+        lines += ["", f"Arrays take {found['times the floor']:.2f} times as long as cutting and hashing alone."]
     lines += [
         "",
-        f"Two threads score {threads:.2f} times what one does; two processes that share nothing, "
-        f"{found['two processes, times one']:.2f} times what one does alone: so much is the second core worth here.",
+        f"Two threads score {found['two threads, times one']:.2f} times what one does; two processes that share "
+        f"nothing, {found['two processes, times one']:.2f} times what one does alone: so much is the second core worth "
+        "here.",
         f"One call of ours: half are done in {latency['p50']} microseconds, 99 in 100 in {latency['p99']}.",
         "",
         "| texts a call | arrays, microseconds each | predictions, microseconds each |",

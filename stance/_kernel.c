@@ -415,8 +415,8 @@ static int need_words(Worker *w, size_t count) {
     while (n < count + 1) n *= 2;
     w->word_size = 0;
     if (grow(&w->start, n, sizeof *w->start) || grow(&w->end, n, sizeof *w->end) ||
-        grow(&w->row, n, sizeof *w->row) ||
-        grow(&w->special, n, sizeof *w->special) || grow(&w->breaks, n, sizeof *w->breaks) ||
+        grow(&w->row, n, sizeof *w->row) || grow(&w->special, n, sizeof *w->special) ||
+        grow(&w->breaks, n, sizeof *w->breaks) ||
         grow(&w->reach[0], n, sizeof **w->reach) || grow(&w->reach[1], n, sizeof **w->reach) ||
         grow(&w->hash, n, sizeof *w->hash) || grow(&w->unit_hash, n, sizeof *w->unit_hash) ||
         grow(&w->spans, n, sizeof *w->spans))
@@ -849,6 +849,8 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
     double sum[256] = {0};
     int64_t row, entry;
     int group = own_group(k, h);
+    Known *it;
+    More *rest;
     u64 next = 0;
     u32 grams = 0;
     if (w->slots.size == w->slots.limit && grow_slots(k, w) < 0) return -1;
@@ -875,14 +877,16 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
             if (number >= 0) add_halves(sum, k->grams_from + (size_t)number * k->half_size, k->width);
         }
     for (int c = 0; c < k->width; c++) gram_row(w, k->lanes, (size_t)row)[c] = (float)sum[c];
+    it = known(w, k->lanes, (size_t)row);
+    rest = more(w, k->lanes, (size_t)row);
     if (group) {
         memcpy(own_row(w, k->lanes, (size_t)row), own_row(w, k->lanes, (size_t)group - 1), (size_t)k->lanes * sizeof(float));
-        more(w, k->lanes, (size_t)row)->unit = k->group_hash[group - 1];
+        rest->unit = k->group_hash[group - 1];
+        it->group = 1ull << (group - 1);
     }
-    known(w, k->lanes, (size_t)row)->grams = grams;
-    known(w, k->lanes, (size_t)row)->group = group ? 1ull << (group - 1) : 0;
-    known(w, k->lanes, (size_t)row)->entry = (u32)entry;
-    more(w, k->lanes, (size_t)row)->onward = next;
+    it->grams = grams;
+    it->entry = (u32)entry;
+    rest->onward = next;
     table_add(&w->slots, h);
     return row;
 }
@@ -1110,7 +1114,7 @@ typedef struct {
 
 /* What is known of a text's words together. */
 typedef struct {
-    size_t specials, grams; /* words that may begin a phrase: in w->special, with their entries */
+    size_t specials, grams; /* words that may begin a phrase, in w->special; n-grams */
     u64 groups;
 } Found;
 
@@ -1177,7 +1181,7 @@ INLINE int cut(const Kernel *k, Worker *w, int lanes, const u8 *const *text, con
         w->pending[t].first = count;
         w->pending[t].words = (size_t)next - count;
         count = (size_t)next;
-        at = (at + length + 64) & ~(size_t)63;
+        at = (at + length + 64) & ~(size_t)63; /* 64 bytes are scanned at a time: quicker where a cache line begins */
     }
     for (size_t i = 0; i < count; i++) {
         u64 h = w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);

@@ -157,6 +157,37 @@ def test_threads_and_neighbours_change_nothing(default: Classifier) -> None:
     assert (default.decision_function(texts[17]) == alone[17]).all()
 
 
+@FUZZ
+@given(data=st.data())
+def test_a_text_scores_among_others_as_it_does_alone(
+    scorers: tuple[CompiledScorer, ReferenceScorer], vocabulary: list[str], data: st.DataObject
+) -> None:
+    # Some are scored together: blank ones, sentences, what is not ASCII, and some too long for company.
+    sentence = st.lists(st.sampled_from(vocabulary), max_size=12).map(" ".join)
+    long = st.tuples(sentence, st.integers(50, 400)).map(lambda drawn: (drawn[0] + " ") * drawn[1])
+    texts = data.draw(st.lists(st.one_of(sentence, st.text(max_size=40), long), max_size=20))
+    together = scorers[0].logits(texts, 1)
+    for text, found in zip(texts, together, strict=True):
+        assert (scorers[0].logits([text], 1)[0] == found).all()
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_no_phrase_goes_on_in_the_next_text(default: Classifier, forged: bool) -> None:
+    spec = compiled._spec(default.model)
+    if forged:  # contexts that need no group: they would count in any text that the lexicon is asked about
+        rows = array("i", [max(spec["presence_rows"])] * len(spec["presence_rows"]))
+        spec |= {"context_masks": [0] * len(spec["context_masks"]), "presence_rows": rows}
+    scorer = kernel.Kernel({**spec, **_tables(default)})
+    phrases = [parts.decode().replace("*", "").split() for _, _, parts in spec["phrases"]]
+    texts = tuple(half for first, *rest in phrases if rest for half in (first, " ".join(rest)))
+    together, alone = (np.empty((len(texts), len(default.columns))) for _ in range(2))
+    scorer.score(texts, 0, len(texts), 0, together)
+    for n in range(len(texts)):
+        scorer.score(texts, n, n + 1, 0, alone[n : n + 1])
+    assert len(texts) > 100
+    assert (together == alone).all()
+
+
 @pytest.mark.parametrize("threads", [0, -1, True, 1.5])
 def test_threads_must_be_a_count(default: Classifier, threads: int) -> None:
     with pytest.raises(OptionError, match="threads must be an integer of at least 1"):
@@ -298,9 +329,9 @@ def test_keys_serve_one_kernel_alone(tiny_model: Classifier) -> None:
 @pytest.mark.parametrize("key", ["topics", "targets", "stances", "cues", "groups", "contexts", "char_max"])
 @pytest.mark.parametrize("number", [-1, 2**16, 2**32 + 1, 2**70])
 def test_numbers_beyond_the_kernel_are_refused(tiny_model: Classifier, key: str, number: int) -> None:
-    if (key, number) == ("cues", 2**16):  # so many there may be, but not for these rows
-        number = 2**31
-    with pytest.raises((ValueError, OverflowError)):
+    # So many cues there may be, but not for these rows; what no C integer holds is Python's to refuse.
+    expected = "do not fit together" if (key, number) == ("cues", 2**16) else "beyond the kernel|too large to convert"
+    with pytest.raises((ValueError, OverflowError), match=expected):
         kernel.Kernel({**compiled._spec(tiny_model.model), **_tables(tiny_model), key: number})
 
 

@@ -4,10 +4,11 @@
  * - A text is lower-cased and cut into words many bytes at a time, without a branch a letter.
  * - A word met before costs one look-up: its 1-gram's row and the sum of its character n-grams' rows are kept by hash
  *   in a bounded cache, one for each call that runs at the same time. A new word takes the slow way once.
- * - A 2-gram's hash is made from its two units' hashes, and a bit array knows most that are unknown.
+ * - A 2-gram's hash is made from its two units' hashes; its row lies beside the hash that it is found by.
  * - Some texts are scored together, each step for all of them, so that one word waits for memory while the next is on
  *   its way.
- * - Sums are of doubles, each text's by itself, so that a score never depends on neighbours or threads.
+ * - Weights are whole numbers, times one step a block, so that sums are exact in any order, and each text's by itself:
+ *   a score never depends on neighbours or threads.
  *
  * A feature is known by the 64-bit hash of its key, less the bits that say where in a table it is; the keys themselves
  * are not compared. Loading refuses a model two of whose keys share so much. The hash has no secret: words can be made
@@ -34,11 +35,11 @@
 #include <sys/mman.h>
 #endif
 
-/* A second copy of the loop over half-precision rows, for processors that widen them by themselves. */
+/* Copies of the loops over rows of twelve, for processors with 32-byte vectors. */
 #if defined(__x86_64__) && defined(__GNUC__) && (!defined(_WIN32) || defined(__clang__)) /* GCC aligns no stack there */
-#include <cpuid.h>
 #include <immintrin.h>
-#define F16C 1
+#define AVX2 1
+#define TWELVES __attribute__((target("avx2")))
 #endif
 
 /* On glibc, a second copy of the hot functions for processors with 32-byte vectors, chosen when the module loads. */
@@ -57,6 +58,13 @@
 #define PREFETCH(p) __builtin_prefetch(p)
 #endif
 
+/* Keep compilers from knowing a number, and so from putting a branch where arithmetic was meant. */
+#if defined(__GNUC__)
+#define OPAQUE(number) __asm__("" : "+r"(number))
+#else
+#define OPAQUE(number) ((void)(number))
+#endif
+
 typedef uint64_t u64;
 typedef uint32_t u32;
 typedef uint16_t u16;
@@ -68,6 +76,7 @@ enum {
     NEGATION_REACH = 4,   /* words after a negation that it reaches */
     CACHE_LIMIT = 1 << 16, /* words kept; texts scored together may go past it, the next begin anew */
     ROOTS = 512,          /* inverse square roots kept */
+    EXACT = 1 << 15,      /* rows of 16 bits whose sum 32 bits always hold */
     CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
     BLOCK = 8192          /* texts whose predictions are made at a time */
 };
@@ -190,27 +199,28 @@ INLINE u64 hash_pair(u64 left, u64 right) {
  * mask has: those say where to begin looking. An empty cell is 0. */
 typedef struct {
     u64 *cells;
-    u64 *bits; /* a bit for each hash it holds, by the hash's upper half: a clear one spares a look at the cells */
-    size_t size, limit, room; /* room: the cells, and the numbers that hold the bits */
-    u64 mask, bit_mask;
+    size_t size, limit;
+    u64 mask;
 } Table;
 
-static int table_init(Table *t, size_t limit, int gate) {
+/* Cells for so many: at most three in five are taken. */
+static size_t cells_for(size_t limit) {
     size_t cells = 16;
+    while (3 * cells < 5 * limit) cells *= 2;
+    return cells;
+}
+
+static int table_init(Table *t, size_t limit) {
     memset(t, 0, sizeof *t);
     if (limit > SIZE_MAX / 64) return -1;
-    while (3 * cells < 5 * limit) cells *= 2; /* at most three in five are taken */
     t->limit = limit;
-    t->mask = cells - 1;
-    t->bit_mask = 8 * cells - 1;
-    t->room = gate ? cells + cells / 8 : cells;
-    t->cells = zeros_new(t->room, sizeof *t->cells);
-    t->bits = gate && t->cells ? t->cells + cells : NULL;
+    t->mask = cells_for(limit) - 1;
+    t->cells = zeros_new(t->mask + 1, sizeof *t->cells);
     return t->cells ? 0 : -1;
 }
 
 static void table_free(Table *t) {
-    zeros_free(t->cells, t->room, sizeof *t->cells);
+    zeros_free(t->cells, t->mask + 1, sizeof *t->cells);
     memset(t, 0, sizeof *t);
 }
 
@@ -223,20 +233,99 @@ INLINE int64_t table_get(const Table *t, u64 h) {
     }
 }
 
-/* Whether the table, one with a gate, may hold the hash. */
-INLINE u64 table_may(const Table *t, u64 h) {
-    u64 at = h >> 32 & t->bit_mask;
-    return t->bits[at / 64] >> (at % 64) & 1;
-}
-
 /* Give the hash the next number; -1 if it has one. */
 static int64_t table_add(Table *t, u64 h) {
     u64 i = h & t->mask;
     while (t->cells[i] && (t->cells[i] ^ h) > t->mask) i = (i + 1) & t->mask;
     if (t->cells[i] || t->size >= t->limit) return -1;
     t->cells[i] = (h & ~t->mask) | (t->size + 1);
-    if (t->bits) t->bits[(h >> 32 & t->bit_mask) / 64] |= 1ull << (h >> 32 & t->bit_mask) % 64;
     return (int64_t)t->size++;
+}
+
+/* A row of `width` numbers as a model's file has them, little-endian, to one of ours. */
+INLINE void copy_row(u8 *to, const u8 *from, size_t width) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    for (size_t i = 0; i < 2 * width; i++) to[i] = from[i ^ 1];
+#else
+    memcpy(to, from, 2 * width);
+#endif
+}
+
+/* Rows of weights by hash. A slot is a tag and its row, side by side, so that both come with one look at memory. The tag
+ * is the hash, but for its lowest bit: that says whether a hash that should be in this slot is further on. An empty
+ * slot's tag is 0. */
+typedef struct {
+    u64 *slots;
+    size_t size, limit, lanes; /* lanes: numbers in a row, a multiple of four */
+    u64 mask;
+} Weights;
+
+/* Numbers of 64 bits in a slot. */
+INLINE size_t slot_size(size_t lanes) { return 1 + lanes / 4; }
+
+static int weights_init(Weights *t, size_t limit, size_t lanes) {
+    memset(t, 0, sizeof *t);
+    if (limit > SIZE_MAX / 4096) return -1;
+    t->limit = limit;
+    t->lanes = lanes;
+    t->mask = cells_for(limit) - 1;
+    t->slots = zeros_new(t->mask + 1, slot_size(lanes) * sizeof *t->slots);
+    return t->slots ? 0 : -1;
+}
+
+static void weights_free(Weights *t) {
+    zeros_free(t->slots, t->mask + 1, slot_size(t->lanes) * sizeof *t->slots);
+    memset(t, 0, sizeof *t);
+}
+
+INLINE u64 *weights_slot(const Weights *t, size_t lanes, u64 h) { return t->slots + (h & t->mask) * slot_size(lanes); }
+
+/* Have the hash's slot fetched. */
+INLINE void weights_ahead(const Weights *t, size_t lanes, u64 h) {
+    const u64 *slot = weights_slot(t, lanes, h);
+    PREFETCH(slot);
+    if (lanes != 12) PREFETCH(slot + lanes / 4); /* those of twelve lie in one line */
+}
+
+static const u8 NOTHING[2 * 256]; /* a row of zeros */
+
+/* The slow way to a row that is not where it should be. */
+static const u8 *weights_far(const Weights *t, u64 h) {
+    for (u64 at = h + 1;; at++) {
+        const u64 *slot = weights_slot(t, t->lanes, at);
+        if ((*slot ^ h) <= 1) return (const u8 *)(slot + 1);
+        if (!*slot) return NOTHING;
+    }
+}
+
+/* The hash's row, or zeros. There is a branch only for rows that are further on: whether a hash is known cannot be
+ * foretold. */
+INLINE const u8 *weights_get(const Weights *t, size_t lanes, u64 h) {
+    const u64 *slot = weights_slot(t, lanes, h);
+    u64 other = (*slot ^ h) > 1, further = other & *slot;
+    uintptr_t keep = (uintptr_t)other - 1, here = (uintptr_t)(slot + 1), nothing = (uintptr_t)NOTHING;
+    OPAQUE(keep);
+    OPAQUE(further);
+    if (further) return weights_far(t, h);
+    return (const u8 *)((here & keep) | (nothing & ~keep));
+}
+
+/* Add a row of `width` little-endian numbers; -1 if the hash has one. */
+static int weights_add(Weights *t, u64 h, const u8 *row, size_t width) {
+    u64 *slot = weights_slot(t, t->lanes, h);
+    if (t->size >= t->limit || h <= 1) return -1;
+    if (*slot) {
+        if ((*slot ^ h) <= 1) return -1;
+        *slot |= 1;
+        for (u64 at = h + 1; *slot; at++) {
+            slot = weights_slot(t, t->lanes, at);
+            if (*slot && (*slot ^ h) <= 1) return -1;
+        }
+    }
+    *slot = h & ~1ull;
+    copy_row((u8 *)(slot + 1), row, width);
+    t->size++;
+    return 0;
 }
 
 /* ---- a model --------------------------------------------------------------------------------------------------- */
@@ -268,15 +357,13 @@ typedef struct {
     PyObject_HEAD
     int width, lanes, topics, targets, stances, neutral; /* neutral: its number among the stances, or -1 */
     int char_min, char_max;
-    size_t word_count, char_count, features;
-    Py_buffer halves[2];      /* the weights of the word and of the char block */
-    const u8 *words_from, *grams_from;
-    int twelves; /* whether the functions marked TWELVES are for this model and processor */
-    size_t half_size;         /* bytes of one of their rows */
-    float *rows;              /* the other blocks' rows, of `lanes`, and a row of zeros */
+    int twelves;             /* whether the functions marked TWELVES are for this model and processor */
+    Weights words, grams;    /* of the two large blocks */
+    int32_t *rows;           /* the other blocks' rows, and a row of zeros */
+    size_t row_count;        /* without that one */
+    double steps[5];         /* what a weight of 1 stands for, block by block */
     double roots[ROOTS];      /* 1 / sqrt(i), and 0 */
     double *bias, *thresholds, *blank; /* the bias of all lanes */
-    Table words, grams;
     u8 *phrase_text;
     Part *parts;
     Phrase *phrases;
@@ -295,19 +382,14 @@ typedef struct {
 
 /* ---- a worker: what one call needs to itself ------------------------------------------------------------------- */
 
-/* What is known of a word, beside its rows. */
+/* What is known of a word, behind its two rows. */
 typedef struct {
-    u64 group; /* a bit for the group it always stands for, if it does */
-    u32 entry; /* where its phrases are, 0 if it begins none */
-    u32 grams; /* the number of its n-grams */
-} Known;
-
-/* What else. */
-typedef struct {
-    u64 onward; /* which bits of the next word's hash, its lowest six, let a phrase of its entry go on; all, if a phrase
-                   ends with it; 0: it has no entry */
     u64 unit;   /* its hash, or that of its group */
-} More;
+    u32 onward; /* which bits of the next word's hash, its lowest five, let a phrase of its entry go on; all, if a phrase
+                   ends with it or it has a rest; 0: it has no entry */
+    u16 grams;  /* the number of its n-grams */
+    u8 group;   /* the group it always stands for, from 1, or 0 */
+} Known;
 
 /* An alias that stands for `count` words from `first`. */
 typedef struct {
@@ -316,16 +398,15 @@ typedef struct {
 
 /* What follows from the set of groups that a text names. */
 typedef struct {
-    u64 groups;
-    int filled, wholes, pairs, presences;
-    u8 whole[64];
+    u64 groups, wholes; /* wholes: a bit for each set of groups that is all there */
+    int filled, whole, pairs, presences; /* whole: how many bits those are; the others count features */
 } Company;
 
 /* A text that is being scored. */
 typedef struct {
     double *out;
     size_t first, words;                   /* where its words begin among all that are scored together; how many */
-    size_t pairs, units, grams, counts[3]; /* pairs: those that may be known */
+    size_t pairs, units, grams, counts[3];
 } Pending;
 
 /* A text's words. */
@@ -344,17 +425,19 @@ enum {
     TOGETHER = 8,   /* texts that are scored together, */
     MUCH = 1 << 13, /* but for those that follow on so many bytes */
     COMPANIES = 64, /* sets of groups kept, a power of two */
-    HEADER = 4      /* numbers at the head of an entry: how many phrases of each list */
+    HEADER = 8      /* numbers at the head of an entry */
 };
 
 struct Worker {
     Worker *next;
     Table slots; /* from a word's hash to its row; the first rows are the groups', and no word's */
-    u8 *rows;    /* of word_size() bytes: its unit's weights, Known, its n-grams' sum, More */
+    u8 *rows;    /* of word_size() bytes: its unit's weights, its n-grams' sum, Known */
     void *rows_block;
     size_t row_count;
-    int *entries; /* four numbers, then four lists: phrases of aliases; cues of one part; scopes of one part; phrases
-                     of more parts. Offset 0 is unused */
+    u32 *entry;   /* where a row's word has its entry, 0 if it has none */
+    int *entries; /* how many of each list; whether there is more than one cue of one part, that cue, and whether there
+                     is; then five lists: what of the n-grams' sum its row did not hold; phrases of aliases; cues of one
+                     part; scopes of one part; phrases of more parts. Offset 0 is unused */
     size_t entry_used, entry_size, most; /* most: the cues and scopes of the richest entry */
     u8 *text; /* normalised: separators are 0 */
     size_t text_size;
@@ -366,11 +449,12 @@ struct Worker {
     Mark *marks, *scopes;
     size_t mark_size;
     Company *companies;
-    double *company_sums; /* two a company: pairs of groups, presence */
+    int32_t *company_sums; /* two a company: pairs of groups, presence */
     Pending pending[TOGETHER];
-    u64 *pair; /* hashes of the pending texts' 2-grams, then addresses of their rows */
+    u64 *pair; /* hashes of the pending texts' 2-grams */
     size_t pair_used, pair_size;
     double *sums; /* five blocks for each pending text */
+    u64 group_bit[65]; /* 0, and a bit for each group */
 };
 
 static void worker_free(Worker *w) {
@@ -378,6 +462,7 @@ static void worker_free(Worker *w) {
     table_free(&w->slots);
     free(w->rows_block);
     free(w->row_hash);
+    free(w->entry);
     free(w->entries);
     free(w->text);
     free(w->start);
@@ -570,148 +655,98 @@ INLINE int64_t split(Worker *w, size_t from, size_t n, size_t words) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
-/* Sums are of a multiple of four lanes. */
+/* Sums and rows are of a multiple of four lanes. */
 #if defined(__GNUC__)
 typedef double Four __attribute__((vector_size(32)));
-typedef float FourFloats __attribute__((vector_size(16)));
-typedef float Eight __attribute__((vector_size(32)));
-
-INLINE FourFloats *load_four(FourFloats *to, const float *from) {
-    memcpy(to, from, sizeof *to);
-    return to;
-}
-
-INLINE Eight *load_eight(Eight *to, const float *from) {
-    memcpy(to, from, sizeof *to);
-    return to;
-}
-
-INLINE void widen(Four *to, const float *from) {
-    FourFloats four;
-    *to = __builtin_convertvector(*load_four(&four, from), Four);
-}
+typedef int32_t FourInts __attribute__((vector_size(16)));
+typedef int16_t FourShorts __attribute__((vector_size(8)));
 #endif
 
-/* Add a row, or take it away: times is 1 or -1. */
-INLINE void add_times(double *sum, const float *row, int lanes, double times) {
-#if defined(__GNUC__)
+/* Add a row of 16 bits, or take it away: times is 1 or -1. */
+INLINE void add_times(double *sum, const void *row, int lanes, double times) {
     for (int c = 0; c < lanes; c += 4) {
-        Four one, other;
-        widen(&one, row + c);
-        memcpy(&other, sum + c, sizeof other);
-        other += times * one;
-        memcpy(sum + c, &other, sizeof other);
-    }
+#if defined(__GNUC__)
+        FourInts some;
+        Four one;
+#if defined(__SSE2__)
+        __m128i shorts = _mm_loadl_epi64((const __m128i *)(const void *)((const u8 *)row + 2 * c));
+        some = (FourInts)_mm_srai_epi32(_mm_unpacklo_epi16(shorts, shorts), 16);
 #else
-    for (int c = 0; c < lanes; c++) sum[c] += times * (double)row[c];
+        FourShorts shorts;
+        memcpy(&shorts, (const u8 *)row + 2 * c, sizeof shorts);
+        some = __builtin_convertvector(shorts, FourInts);
 #endif
-}
-
-INLINE void add_row(double *sum, const float *row, int lanes) { add_times(sum, row, lanes, 1.0); }
-
-INLINE void add_sums(double *sum, const double *other, int lanes) {
-#if defined(__GNUC__)
-    for (int c = 0; c < lanes; c += 4) {
-        Four one, two;
         memcpy(&one, sum + c, sizeof one);
-        memcpy(&two, other + c, sizeof two);
-        one += two;
+        one += times * __builtin_convertvector(some, Four);
         memcpy(sum + c, &one, sizeof one);
-    }
 #else
-    for (int c = 0; c < lanes; c++) sum[c] += other[c];
+        int16_t some[4];
+        memcpy(some, (const u8 *)row + 2 * c, sizeof some);
+        for (int i = 0; i < 4; i++) sum[c + i] += times * (double)some[i];
+#endif
+    }
+}
+
+INLINE void add_row(double *sum, const void *row, int lanes) { add_times(sum, row, lanes, 1.0); }
+
+/* Add a row of a small block. */
+INLINE void add_feature(double *sum, const int32_t *row, int lanes) {
+    for (int c = 0; c < lanes; c += 4) {
+#if defined(__GNUC__)
+        FourInts some;
+        Four one;
+        memcpy(&some, row + c, sizeof some);
+        memcpy(&one, sum + c, sizeof one);
+        one += __builtin_convertvector(some, Four);
+        memcpy(sum + c, &one, sizeof one);
+#else
+        for (int i = 0; i < 4; i++) sum[c + i] += row[c + i];
+#endif
+    }
+}
+
+INLINE void zeros(double *sum, int lanes) {
+#if defined(__GNUC__)
+    const Four none = {0};
+    for (int c = 0; c < lanes; c += 4) memcpy(sum + c, &none, sizeof none);
+#else
+    memset(sum, 0, (size_t)lanes * sizeof *sum);
 #endif
 }
 
-/* A half-precision number; infinities and NaN, which loading refuses, come out as large numbers. */
-INLINE float half(u16 bits) {
-    u32 magnitude = (u32)(bits & 0x7FFF) << 13, word;
-    float value = (float)(int32_t)magnitude * 7.2759576141834259e-12f; /* below the normal ones: times 2 to the -37 */
-    if (magnitude >= 1u << 23) {
-        word = magnitude + (112u << 23);
-        memcpy(&value, &word, sizeof value);
-    }
-    return bits & 0x8000 ? -value : value;
-}
-
-INLINE u16 load16(const u8 *p) { return (u16)(p[0] | p[1] << 8); }
-
-#if defined(__SSE2__)
-/* Four half-precision numbers, in the lower halves of 32 bits each. */
-INLINE __m128 four_halves(__m128i bits) {
-    __m128i magnitude = _mm_slli_epi32(_mm_and_si128(bits, _mm_set1_epi32(0x7FFF)), 13);
-    __m128i sign = _mm_slli_epi32(_mm_srli_epi32(bits, 15), 31);
-    __m128i normal = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32((1 << 23) - 1));
-    __m128 small = _mm_mul_ps(_mm_cvtepi32_ps(magnitude), _mm_set1_ps(7.2759576141834259e-12f));
-    __m128i large = _mm_add_epi32(magnitude, _mm_set1_epi32(112 << 23));
-    __m128i value = _mm_or_si128(_mm_and_si128(normal, large), _mm_andnot_si128(normal, _mm_castps_si128(small)));
-    return _mm_castsi128_ps(_mm_or_si128(value, sign));
-}
-#endif
-
-/* Add a row of half-precision numbers. */
-INLINE void add_halves(double *sum, const u8 *row, int width) {
-    int c = 0;
-#if defined(__SSE2__)
-    for (; c + 4 <= width; c += 4) {
-        __m128i bits = _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)(row + 2 * c)), _mm_setzero_si128());
-        __m128 value = four_halves(bits);
-        _mm_storeu_pd(sum + c, _mm_add_pd(_mm_loadu_pd(sum + c), _mm_cvtps_pd(value)));
-        _mm_storeu_pd(sum + c + 2, _mm_add_pd(_mm_loadu_pd(sum + c + 2), _mm_cvtps_pd(_mm_movehl_ps(value, value))));
-    }
-#endif
-    for (; c < width; c++) sum[c] += (double)half(load16(row + 2 * c));
-}
-
-/* Add many rows of half-precision numbers. */
-static void add_all_halves(double *sum, const u64 *rows, size_t count, int width) {
-    for (size_t i = 0; i < count; i++) add_halves(sum, (const u8 *)(uintptr_t)rows[i], width);
-}
-
-#if F16C
-#define TWELVES __attribute__((target("avx2,f16c")))
-
-/* The same for rows of twelve. */
-static TWELVES void add_all_twelves(double *sum, const u64 *rows, size_t count) {
-    __m256d one = _mm256_loadu_pd(sum), two = _mm256_loadu_pd(sum + 4), three = _mm256_loadu_pd(sum + 8);
-    for (size_t i = 0; i < count; i++) {
-        const u8 *row = (const u8 *)(uintptr_t)rows[i];
-        __m256 eight = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)row));
-        __m128 four = _mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)(row + 16)));
-        one = _mm256_add_pd(one, _mm256_cvtps_pd(_mm256_castps256_ps128(eight)));
-        two = _mm256_add_pd(two, _mm256_cvtps_pd(_mm256_extractf128_ps(eight, 1)));
-        three = _mm256_add_pd(three, _mm256_cvtps_pd(four));
-    }
-    _mm256_storeu_pd(sum, one);
-    _mm256_storeu_pd(sum + 4, two);
-    _mm256_storeu_pd(sum + 8, three);
+#if AVX2
+/* Add twelve whole numbers. */
+INLINE TWELVES void add_twelve(double *sum, __m256i eight, __m128i four) {
+    const __m128i parts[3] = {_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1), four};
+    for (int c = 0; c < 3; c++)
+        _mm256_storeu_pd(sum + 4 * c, _mm256_add_pd(_mm256_loadu_pd(sum + 4 * c), _mm256_cvtepi32_pd(parts[c])));
 }
 #endif
 
 /* A row of the three small blocks. */
-INLINE const float *feature(const Kernel *k, int lanes, int32_t number) { return k->rows + (size_t)number * (size_t)lanes; }
+INLINE const int32_t *feature(const Kernel *k, int lanes, int32_t number) { return k->rows + (size_t)number * (size_t)lanes; }
 
 /* Bytes of a word's row in the worker. */
-INLINE size_t word_size(int lanes) { return 2 * (size_t)(lanes + 4) * sizeof(float); }
+INLINE size_t word_size(int lanes) { return 4 * (size_t)lanes + sizeof(Known); }
 
-INLINE float *own_row(const Worker *w, int lanes, size_t row) { return (float *)(void *)(w->rows + row * word_size(lanes)); }
+INLINE int16_t *own_row(const Worker *w, int lanes, size_t row) { return (int16_t *)(void *)(w->rows + row * word_size(lanes)); }
 
-INLINE Known *known(const Worker *w, int lanes, size_t row) { return (Known *)(void *)(own_row(w, lanes, row) + lanes); }
+INLINE int16_t *gram_row(const Worker *w, int lanes, size_t row) { return own_row(w, lanes, row) + lanes; }
 
-INLINE float *gram_row(const Worker *w, int lanes, size_t row) { return own_row(w, lanes, row) + lanes + 4; }
+INLINE Known *known(const Worker *w, int lanes, size_t row) { return (Known *)(void *)(own_row(w, lanes, row) + 2 * lanes); }
 
-INLINE More *more(const Worker *w, int lanes, size_t row) { return (More *)(void *)(gram_row(w, lanes, row) + lanes); }
+/* The group a word stands for, as a bit. */
+INLINE u64 group_bit(const Worker *w, const Known *it) { return w->group_bit[it->group]; }
 
 /* One more row, its number, with the weights of the 1-gram of that hash; -1 when memory is out. */
 static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
-    int64_t row, number = table_get(&k->words, h);
-    double own[256] = {0};
+    int64_t row;
     const size_t row_size = word_size(k->lanes);
     if (w->slots.size == w->row_count) {
         size_t rows = w->row_count ? 2 * w->row_count : 1024;
         void *block = malloc(rows * row_size + 64);
         u8 *grown = (u8 *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-        if (!block || grow(&w->row_hash, rows, sizeof *w->row_hash)) {
+        if (!block || grow(&w->row_hash, rows, sizeof *w->row_hash) || grow(&w->entry, rows, sizeof *w->entry)) {
             free(block);
             return -1;
         }
@@ -723,9 +758,9 @@ static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
     }
     row = (int64_t)w->slots.size;
     memset(w->rows + (size_t)row * row_size, 0, row_size);
-    if (number >= 0) add_halves(own, k->words_from + (size_t)number * k->half_size, k->width);
-    for (int c = 0; c < k->width; c++) own_row(w, k->lanes, (size_t)row)[c] = (float)own[c];
-    w->row_hash[row] = more(w, k->lanes, (size_t)row)->unit = h;
+    memcpy(own_row(w, k->lanes, (size_t)row), weights_get(&k->words, (size_t)k->lanes, h), 2 * (size_t)k->lanes);
+    w->row_hash[row] = known(w, k->lanes, (size_t)row)->unit = h;
+    w->entry[row] = 0;
     return row;
 }
 
@@ -733,7 +768,7 @@ static int64_t new_row(const Kernel *k, Worker *w, u64 h) {
 static int worker_clear(const Kernel *k, Worker *w) {
     size_t limit = (size_t)k->groups + 2048;
     table_free(&w->slots);
-    if (table_init(&w->slots, limit, 0) < 0) return -1;
+    if (table_init(&w->slots, limit) < 0) return -1;
     w->entry_used = 1;
     w->most = 0;
     for (int g = 0; g < k->groups; g++, w->slots.size++)
@@ -745,9 +780,10 @@ static Worker *worker_new(const Kernel *k) {
     Worker *w = calloc(1, sizeof *w);
     size_t sums = (size_t)k->lanes * sizeof *w->sums;
     if (!w) return NULL;
+    for (int g = 0; g < 64; g++) w->group_bit[g + 1] = 1ull << g;
     w->sums = malloc(5 * TOGETHER * sums);
     w->companies = calloc(COMPANIES, sizeof *w->companies);
-    w->company_sums = malloc(2 * COMPANIES * sums);
+    w->company_sums = malloc(2 * COMPANIES * (size_t)k->lanes * sizeof *w->company_sums);
     if (!w->sums || !w->companies || !w->company_sums || worker_clear(k, w) < 0) {
         worker_free(w);
         return NULL;
@@ -765,7 +801,7 @@ static int push_entry(Worker *w, int value) {
     return 0;
 }
 
-enum { ALIASES, CUES, SCOPES, PHRASES };
+enum { REST, ALIASES, CUES, SCOPES, PHRASES, MORE, CUE, HAS };
 
 /* Add to the entry at `start`, of which this list is the last one, the phrases whose first part has this hash; no cue
  * or scope of one part twice. */
@@ -795,13 +831,16 @@ static int own_group(const Kernel *k, u64 h) {
     return k->phrases[k->aliases.first[at]].id + 1;
 }
 
-/* A word's phrases, but for aliases where it has its own group; its characters are marked[edge[1]] to
- * marked[edge[chars + 1]]. Gives where they are, 0 if there are none, and -1 when memory is out. */
+/* A word's phrases, but for aliases where it has its own group, and the rest of its n-grams' sum, if that is any; its
+ * characters are marked[edge[1]] to marked[edge[chars + 1]]. Gives where they are, 0 if there are none, and -1 when
+ * memory is out. */
 static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, const size_t *edge, size_t chars, int group,
-                         u64 *next) {
+                         const int32_t *rest, u32 *next) {
     size_t start = w->entry_used, marks;
     for (int i = 0; i < HEADER; i++)
         if (push_entry(w, 0) < 0) return -1;
+    for (int c = 0; rest && c < k->lanes; c++, w->entries[start + REST]++)
+        if (push_entry(w, rest[c]) < 0) return -1;
     if (!group && push_phrases(k, w, &k->aliases, h, ALIASES, start) < 0) return -1;
     for (int list = CUES; list <= PHRASES; list++) {
         if (push_phrases(k, w, &k->exact, h, list, start) < 0) return -1;
@@ -817,21 +856,26 @@ static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, co
         w->entry_used = start;
         return 0;
     }
-    *next = w->entries[start + CUES] || w->entries[start + SCOPES] ? ~0ull : 0;
-    for (size_t i = start + HEADER; i < w->entry_used; i++) {
+    *next = rest || w->entries[start + CUES] || w->entries[start + SCOPES] ? ~0u : 0;
+    for (size_t i = start + HEADER + (size_t)w->entries[start + REST]; i < w->entry_used; i++) {
+        size_t from_aliases = start + HEADER + (size_t)w->entries[start + REST];
         size_t from_phrases = w->entry_used - (size_t)w->entries[start + PHRASES];
-        if (i >= start + HEADER + (size_t)w->entries[start] && i < from_phrases) continue; /* no phrase's number */
+        if (i >= from_aliases + (size_t)w->entries[start + ALIASES] && i < from_phrases) continue; /* no phrase's number */
         const Phrase *p = &k->phrases[w->entries[i]];
-        *next |= p->count == 1 || p->parts[1].star ? ~0ull : 1ull << (p->parts[1].hash & 63);
+        *next |= p->count == 1 || p->parts[1].star ? ~0u : 1u << (p->parts[1].hash & 31);
     }
-    marks = w->entry_used - start - HEADER - (size_t)w->entries[start];
+    w->entries[start + HAS] = w->entries[start + CUES] > 0;
+    w->entries[start + MORE] = w->entry_used - start - HEADER > (size_t)w->entries[start + HAS];
+    if (w->entries[start + HAS])
+        w->entries[start + CUE] = w->entries[start + HEADER + (size_t)(w->entries[start + REST] + w->entries[start + ALIASES])];
+    marks = (size_t)w->entries[start + CUES] + (size_t)w->entries[start + SCOPES] + (size_t)w->entries[start + PHRASES];
     if (marks > w->most) w->most = marks;
     return (int64_t)start;
 }
 
 static int grow_slots(const Kernel *k, Worker *w) {
     Table grown;
-    if (table_init(&grown, 2 * w->slots.limit, 0) < 0) {
+    if (table_init(&grown, 2 * w->slots.limit) < 0) {
         table_free(&grown);
         return -1;
     }
@@ -846,13 +890,12 @@ static int grow_slots(const Kernel *k, Worker *w) {
 static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t size) {
     u8 marked[4 * WORD_LIMIT + 2 + 8];
     size_t edge[WORD_LIMIT + 3], used = 1, chars = 0;
-    double sum[256] = {0};
+    int32_t rest[256] = {0}; /* of the n-grams' sum */
     int64_t row, entry;
-    int group = own_group(k, h);
+    int group = own_group(k, h), all = 1;
+    int16_t *sum;
     Known *it;
-    More *rest;
-    u64 next = 0;
-    u32 grams = 0;
+    u32 next = 0, grams = 0;
     if (w->slots.size == w->slots.limit && grow_slots(k, w) < 0) return -1;
     if ((row = new_row(k, w, h)) < 0) return -1;
 
@@ -869,24 +912,30 @@ static int64_t learn(const Kernel *k, Worker *w, u64 h, const u8 *word, size_t s
     }
     marked[used] = 3;
     edge[chars + 2] = used + 1; /* characters: 0 the start mark, 1..chars, chars + 1 the end mark */
-    if ((entry = new_entry(k, w, h, marked, edge, chars, group, &next)) < 0) return -1;
     for (int n = k->char_min; n <= k->char_max; n++)
         for (size_t c = 0; c + (size_t)n <= chars + 2; c++, grams++) {
             size_t from = edge[c];
-            int64_t number = table_get(&k->grams, hash_bytes(marked + from, edge[c + (size_t)n] - from));
-            if (number >= 0) add_halves(sum, k->grams_from + (size_t)number * k->half_size, k->width);
+            int16_t some[256];
+            memcpy(some, weights_get(&k->grams, (size_t)k->lanes, hash_bytes(marked + from, edge[c + (size_t)n] - from)),
+                   2 * (size_t)k->lanes);
+            for (int i = 0; i < k->lanes; i++) rest[i] += some[i];
         }
-    for (int c = 0; c < k->width; c++) gram_row(w, k->lanes, (size_t)row)[c] = (float)sum[c];
-    it = known(w, k->lanes, (size_t)row);
-    rest = more(w, k->lanes, (size_t)row);
-    if (group) {
-        memcpy(own_row(w, k->lanes, (size_t)row), own_row(w, k->lanes, (size_t)group - 1), (size_t)k->lanes * sizeof(float));
-        rest->unit = k->group_hash[group - 1];
-        it->group = 1ull << (group - 1);
+    sum = gram_row(w, k->lanes, (size_t)row);
+    for (int c = 0; c < k->lanes; c++) {
+        sum[c] = (int16_t)(rest[c] > INT16_MAX ? INT16_MAX : rest[c] < INT16_MIN ? INT16_MIN : rest[c]);
+        rest[c] -= sum[c];
+        all &= !rest[c];
     }
-    it->grams = grams;
-    it->entry = (u32)entry;
-    rest->onward = next;
+    if ((entry = new_entry(k, w, h, marked, edge, chars, group, all ? NULL : rest, &next)) < 0) return -1;
+    it = known(w, k->lanes, (size_t)row);
+    if (group) {
+        memcpy(own_row(w, k->lanes, (size_t)row), own_row(w, k->lanes, (size_t)group - 1), 2 * (size_t)k->lanes);
+        it->unit = k->group_hash[group - 1];
+        it->group = (u8)group;
+    }
+    it->grams = (u16)grams;
+    it->onward = next;
+    w->entry[row] = (u32)entry;
     table_add(&w->slots, h);
     return row;
 }
@@ -909,50 +958,57 @@ INLINE int follows(const Worker *w, const Words *words, const Phrase *p, size_t 
     return 1;
 }
 
-/* breaks[j]: the first word at or after j that the end of a clause follows, or n - 1. */
+/* breaks[j + 1]: the first word at or after j that the end of a clause follows, or n - 1. There is no branch a character:
+ * where words end cannot be foretold. */
 static void clause_breaks(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n) {
     const u8 *stop = s + size;
-    size_t word = 0;
-    int inside = 0, dash = 0;
-    memset(w->breaks, 0, n * sizeof *w->breaks);
+    u32 *breaks = w->breaks, inside = 0, dash = 0;
+    size_t word = 0; /* words begun so far */
+    memset(breaks, 0, (n + 1) * sizeof *breaks);
     while (s < stop) {
-        u32 point = *s < 0x80 ? *s++ : decode(&s);
-        int alnum = point < 0x80 ? (point | 0x20) - 'a' < 26u || point - '0' < 10u : !!(character(k, point) & ALNUM);
-        word += (size_t)(alnum && !inside); /* words begun so far */
-        if (!alnum && word && (point == ',' || point == ';' || point == ':' || point == 0x2014 || (point == '-' && dash)))
-            w->breaks[word - 1] = 1;
+        u32 point = *s < 0x80 ? *s++ : decode(&s), alnum, end;
+        alnum = point < 0x80 ? (u32)((point | 0x20) - 'a' < 26u) | (u32)(point - '0' < 10u) : character(k, point) / ALNUM;
+        end = (u32)(point == ',') | (u32)(point == ';') | (u32)(point == ':') | (u32)(point == 0x2014);
+        word += alnum & ~inside;
+        breaks[word] |= end | (dash & (u32)(point == '-'));
         dash = point == '-';
         inside = alnum;
     }
-    for (size_t j = n, next = n - 1; j-- > 0;) {
-        if (w->breaks[j]) next = j;
-        w->breaks[j] = (u32)next;
+    for (size_t j = n, next = n - 1; j > 0; j--) {
+        if (breaks[j]) next = j - 1;
+        breaks[j] = (u32)next;
     }
 }
 
 /* Room for all marks and scopes that the special words may begin. */
-static int need_marks(Worker *w, int lanes, const Words *words, size_t specials) {
+static int need_marks(Worker *w, const Words *words, size_t specials) {
     u64 count = 1;
     if ((u64)specials * w->most < w->mark_size) return 0;
     for (size_t s = 0; s < specials; s++) {
-        const int *entry = w->entries + known(w, lanes, words->row[w->special[s]])->entry;
+        const int *entry = w->entries + w->entry[words->row[w->special[s]]];
         count += (u64)entry[CUES] + (u64)entry[SCOPES] + (u64)entry[PHRASES];
     }
     if (count <= w->mark_size) return 0;
-    if (count > SIZE_MAX / 2) return -1;
+    if (count > SIZE_MAX / 4 || w->most > SIZE_MAX / 256) return -1;
+    count = 2 * count + 64 * w->most;
     w->mark_size = 0;
-    if (grow(&w->marks, 2 * (size_t)count, sizeof(Mark)) || grow(&w->scopes, 2 * (size_t)count, sizeof(Mark))) return -1;
-    w->mark_size = 2 * (size_t)count;
+    if (grow(&w->marks, (size_t)count, sizeof(Mark)) || grow(&w->scopes, (size_t)count, sizeof(Mark))) return -1;
+    w->mark_size = (size_t)count;
     return 0;
 }
 
 /* What the special words begin: aliases, that do not overlap, into w->spans; cues into w->marks; scopes into w->scopes.
- * `counts` are theirs. */
-INLINE void find_phrases(const Kernel *k, Worker *w, int lanes, const Words *words, size_t specials, size_t counts[3]) {
+ * `counts` are theirs. The rest of n-grams' sums is added to theirs. */
+INLINE void find_phrases(const Kernel *k, Worker *w, const Words *words, size_t specials, double *grams, size_t counts[3]) {
     size_t spans = 0, marks = 0, scopes = 0, done = 0;
     for (size_t s = 0; s < specials; s++) {
         size_t i = w->special[s], here[2];
-        const int *entry = w->entries + known(w, lanes, words->row[i])->entry, *list = entry + HEADER;
+        const int *entry = w->entries + w->entry[words->row[i]], *list = entry + HEADER;
+        w->marks[marks] = (Mark){entry[CUE], (u32)i, (u32)i};
+        marks += (size_t)entry[HAS];
+        if (!entry[MORE]) continue; /* as mostly */
+        for (int c = 0; c < entry[REST]; c++) grams[c] += list[c];
+        list += entry[REST];
         for (int a = 0; a < entry[ALIASES] && i >= done; a++) {
             const Phrase *p = &k->phrases[list[a]];
             if (!follows(w, words, p, i)) continue;
@@ -960,7 +1016,7 @@ INLINE void find_phrases(const Kernel *k, Worker *w, int lanes, const Words *wor
             done = i + (size_t)p->count;
         }
         list += entry[ALIASES];
-        for (int c = 0; c < entry[CUES]; c++) w->marks[marks++] = (Mark){list[c], (u32)i, (u32)i};
+        for (int c = 1; c < entry[CUES]; c++) w->marks[marks++] = (Mark){list[c], (u32)i, (u32)i};
         list += entry[CUES];
         for (int c = 0; c < entry[SCOPES]; c++) w->scopes[scopes++] = (Mark){list[c], (u32)i, (u32)i};
         list += entry[SCOPES];
@@ -991,7 +1047,7 @@ INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words
         const Span span = w->spans[s];
         for (size_t i = span.first; i < span.first + span.count; i++) {
             add_times(sum, own_row(w, lanes, words->row[i]), lanes, -1.0);
-            covered |= known(w, lanes, words->row[i])->group;
+            covered |= group_bit(w, known(w, lanes, words->row[i]));
             w->unit_hash[i] = 0; /* no hash is */
         }
         w->unit_hash[span.first] = k->group_hash[span.group];
@@ -1005,17 +1061,22 @@ INLINE size_t collapse(const Kernel *k, Worker *w, int lanes, const Words *words
     }
     for (size_t i = 0, s = 0; i < n && covered; i++) {
         while (s < spans && i >= w->spans[s].first + w->spans[s].count) s++;
-        if (s == spans || i < w->spans[s].first) others |= known(w, lanes, words->row[i])->group;
+        if (s == spans || i < w->spans[s].first) others |= group_bit(w, known(w, lanes, words->row[i]));
     }
     *groups = named | (covered ? others : *groups);
     return units;
 }
 
+/* Add a row of a small block to the sum of a few. */
+INLINE void join(int32_t *sum, const int32_t *row, int lanes) {
+    for (int c = 0; c < lanes; c++) sum[c] += row[c];
+}
+
 /* What follows from a set of groups; worked out once while it is kept. */
-INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups, const double **sums) {
+INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups, const int32_t **sums) {
     size_t at = (size_t)(fold(groups, K_PAIR) & (COMPANIES - 1));
     Company *found = &w->companies[at];
-    double *pairs = w->company_sums + 2 * at * (size_t)lanes, *presences = pairs + lanes;
+    int32_t *pairs = w->company_sums + 2 * at * (size_t)lanes, *presences = pairs + lanes;
     *sums = pairs;
     if (found->filled && found->groups == groups) return found;
     memset(found, 0, sizeof *found);
@@ -1025,17 +1086,18 @@ INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups,
     for (u64 left = groups; left; left &= left - 1) {
         int g = lowest_bit(left);
         if (k->presence_row[g] >= 0) {
-            add_row(presences, feature(k, lanes, k->presence_row[g]), lanes);
+            join(presences, feature(k, lanes, k->presence_row[g]), lanes);
             found->presences++;
         }
         for (u64 others = left & (left - 1); others; others &= others - 1, found->pairs++)
-            add_row(pairs, feature(k, lanes, k->pair_row[g * k->groups + lowest_bit(others)]), lanes);
+            join(pairs, feature(k, lanes, k->pair_row[g * k->groups + lowest_bit(others)]), lanes);
     }
     for (int c = 0; c < k->contexts; c++) {
         if (k->context_mask[c] & ~groups) continue;
-        found->whole[found->wholes++] = (u8)c;
+        found->wholes |= 1ull << c;
+        found->whole++;
         if (k->presence_row[k->groups + c] < 0) continue;
-        add_row(presences, feature(k, lanes, k->presence_row[k->groups + c]), lanes);
+        join(presences, feature(k, lanes, k->presence_row[k->groups + c]), lanes);
         found->presences++;
     }
     return found;
@@ -1056,7 +1118,7 @@ static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, s
         }
         if (scope->cue == 2) {
             if (!concessions++) clause_breaks(k, w, s, size, n);
-            to = (size_t)w->breaks[scope->last] + 1;
+            to = (size_t)w->breaks[scope->last + 1] + 1;
         } else {
             to = from + NEGATION_REACH < n ? from + NEGATION_REACH : n;
         }
@@ -1074,17 +1136,17 @@ static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, s
 
 /* Add a cue's rows of the lexicon and the context block. */
 INLINE void add_cue(const Kernel *k, int lanes, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
-    add_row(sums, feature(k, lanes, k->lexicon_row[variant * k->cues + cue]), lanes);
+    add_feature(sums, feature(k, lanes, k->lexicon_row[variant * k->cues + cue]), lanes);
     counts[0]++;
-    for (int i = 0; i < c->wholes; i++)
-        add_row(sums + lanes, feature(k, lanes, k->context_row[(c->whole[i] * 4 + variant) * k->cues + cue]), lanes);
-    counts[1] += (size_t)c->wholes;
+    for (u64 left = c->wholes; left; left &= left - 1)
+        add_feature(sums + lanes, feature(k, lanes, k->context_row[(lowest_bit(left) * 4 + variant) * k->cues + cue]), lanes);
+    counts[1] += (size_t)c->whole;
 }
 
 /* Sums, one after the other, and counts of the lexicon, context and presence blocks. */
 INLINE void lexicon(const Kernel *k, Worker *w, int lanes, const u8 *s, size_t size, size_t n, u64 groups, size_t marks,
                     size_t scopes, double *sums, size_t counts[3]) {
-    const double *fixed;
+    const int32_t *fixed;
     const Company *c = company(k, w, lanes, groups, &fixed);
     for (size_t i = 0; i < marks; i++) add_cue(k, lanes, 0, w->marks[i].cue, c, sums, counts);
     if (scopes && marks) {
@@ -1096,8 +1158,8 @@ INLINE void lexicon(const Kernel *k, Worker *w, int lanes, const u8 *s, size_t s
             if (mark.first < limit) add_cue(k, lanes, 3, mark.cue, c, sums, counts);
         }
     }
-    add_sums(sums, fixed, lanes);
-    add_sums(sums + 2 * lanes, fixed + lanes, lanes);
+    add_feature(sums, fixed, lanes);
+    add_feature(sums + 2 * lanes, fixed + lanes, lanes);
     counts[0] += (size_t)c->pairs;
     counts[2] += (size_t)c->presences;
 }
@@ -1118,45 +1180,63 @@ typedef struct {
     u64 groups;
 } Found;
 
-/* Take note of word i, whose row is given. */
-INLINE void note_word(Worker *w, const Words *words, size_t i, const Known *it, const More *rest, Found *found) {
-    w->unit_hash[i] = rest->unit;
+/* Take note of word i. */
+INLINE void note_word(Worker *w, const Words *words, size_t i, const Known *it, Found *found) {
+    w->unit_hash[i] = it->unit;
     w->special[found->specials] = (u32)i;
-    found->specials += rest->onward >> (words->hash[i + 1] & 63) & 1;
+    found->specials += it->onward >> (words->hash[i + 1] & 31) & 1;
     found->grams += it->grams;
-    found->groups |= it->group;
+    found->groups |= group_bit(w, it);
 }
 
 /* Take note of all words; add their units' rows, and their n-grams'. */
 INLINE Found take_words(Worker *w, int lanes, const Words *words, double *sums) {
     Found found = {0};
     for (size_t i = 0; i < words->count; i++) {
-        note_word(w, words, i, known(w, lanes, words->row[i]), more(w, lanes, words->row[i]), &found);
+        note_word(w, words, i, known(w, lanes, words->row[i]), &found);
         add_row(sums, own_row(w, lanes, words->row[i]), lanes);
         add_row(sums + lanes, gram_row(w, lanes, words->row[i]), lanes);
     }
     return found;
 }
 
-#if F16C
+/* Add the rows of 2-grams. */
+INLINE void take_pairs(const Kernel *k, int lanes, const u64 *hash, size_t count, double *sum) {
+    const Weights table = k->words;
+    for (size_t i = 0; i < count; i++) add_row(sum, weights_get(&table, (size_t)lanes, hash[i]), lanes);
+}
+
+#if AVX2
 /* The same for rows of twelve. */
 static TWELVES Found take_words_twelves(Worker *w, const Words *words, double *sums) {
     const u8 *rows = w->rows;
     const u32 *number = words->row;
-    const size_t n = words->count;
     Found found = {0};
-    __m256d sum[6];
-    for (int c = 0; c < 6; c++) sum[c] = _mm256_setzero_pd();
-    for (size_t i = 0; i < n; i++) {
-        const float *row = (const float *)(const void *)(rows + number[i] * (size_t)128);
-        note_word(w, words, i, (const Known *)(const void *)(row + 12), (const More *)(const void *)(row + 28), &found);
-        for (int c = 0; c < 3; c++) {
-            sum[c] = _mm256_add_pd(sum[c], _mm256_cvtps_pd(_mm_load_ps(row + 4 * c)));
-            sum[3 + c] = _mm256_add_pd(sum[3 + c], _mm256_cvtps_pd(_mm_load_ps(row + 16 + 4 * c)));
+    for (size_t i = 0, stop; i < words->count; i = stop) {
+        __m256i sum[3] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+        for (stop = words->count - i < EXACT ? words->count : i + EXACT; i < stop; i++) {
+            const __m128i *row = (const __m128i *)(const void *)(rows + number[i] * (size_t)64);
+            note_word(w, words, i, (const Known *)(const void *)(row + 3), &found);
+            for (int c = 0; c < 3; c++) sum[c] = _mm256_add_epi32(sum[c], _mm256_cvtepi16_epi32(_mm_load_si128(row + c)));
         }
+        add_twelve(sums, sum[0], _mm256_castsi256_si128(sum[1]));
+        add_twelve(sums + 12, _mm256_permute2x128_si256(sum[1], sum[2], 0x21), _mm256_extracti128_si256(sum[2], 1));
     }
-    for (int c = 0; c < 6; c++) _mm256_storeu_pd(sums + 4 * c, sum[c]);
     return found;
+}
+
+static TWELVES void take_pairs_twelves(const Kernel *k, const u64 *hash, size_t count, double *sums) {
+    const Weights table = k->words;
+    for (size_t i = 0, stop; i < count; i = stop) {
+        __m256i eight = _mm256_setzero_si256();
+        __m128i four = _mm_setzero_si128();
+        for (stop = count - i < EXACT ? count : i + EXACT; i < stop; i++) {
+            const u8 *row = weights_get(&table, 12, hash[i]);
+            eight = _mm256_add_epi32(eight, _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)row)));
+            four = _mm_add_epi32(four, _mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(row + 16))));
+        }
+        add_twelve(sums, eight, four);
+    }
 }
 #endif
 
@@ -1166,6 +1246,38 @@ static int need_pairs(Worker *w, size_t count) {
     if (grow(&w->pair, 2 * (w->pair_used + count), sizeof *w->pair)) return -1;
     w->pair_size = 2 * (w->pair_used + count);
     return 0;
+}
+
+/* The words' hashes; if `ahead`, their cells are on the way then. */
+INLINE void hash_words(Worker *w, size_t count, int ahead) {
+    const u8 *text = w->text;
+    const u32 *start = w->start, *end = w->end;
+    const Table slots = w->slots;
+    u64 *hash = w->hash;
+    for (size_t i = 0; i < count; i++) {
+        u64 h = hash[i] = hash_word(text + start[i], end[i] - start[i]);
+        if (ahead) PREFETCH(&slots.cells[h & slots.mask]);
+    }
+}
+
+#define NEW 0xFFFFFFFFu
+
+/* The words' rows, which are on the way then, NEW for words not met before; gives whether there are such. */
+INLINE int find_words(Worker *w, int lanes, size_t count) {
+    const Table slots = w->slots;
+    const u64 *hash = w->hash;
+    const uintptr_t rows = (uintptr_t)w->rows;
+    u32 *row = w->row;
+    int64_t some = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t number = table_get(&slots, hash[i]);
+        const uintptr_t at = rows + (uintptr_t)number * word_size(lanes); /* of a new word, it is nowhere */
+        row[i] = (u32)number;
+        some |= number;
+        PREFETCH((const void *)at);
+        if (word_size(lanes) > 64) PREFETCH((const void *)(at + word_size(lanes) - 1));
+    }
+    return some < 0;
 }
 
 /* The words of some texts, and their rows; -1 when memory is out. */
@@ -1183,66 +1295,64 @@ INLINE int cut(const Kernel *k, Worker *w, int lanes, const u8 *const *text, con
         count = (size_t)next;
         at = (at + length + 64) & ~(size_t)63; /* at multiples of 64: measured a twentieth quicker */
     }
-    for (size_t i = 0; i < count; i++) {
-        u64 h = w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);
-        PREFETCH(&w->slots.cells[h & w->slots.mask]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        int64_t row = table_get(&w->slots, w->hash[i]);
-        if (row < 0 && (row = learn(k, w, w->hash[i], w->text + w->start[i], w->end[i] - w->start[i])) < 0) return -1;
-        w->row[i] = (u32)row;
-        PREFETCH(own_row(w, lanes, (size_t)row));
-        PREFETCH(gram_row(w, lanes, (size_t)row));
-    }
+    hash_words(w, count, 1);
+    if (find_words(w, lanes, count))
+        for (size_t i = 0; i < count; i++) {
+            int64_t row = w->row[i];
+            if (w->row[i] == NEW && (row = table_get(&w->slots, w->hash[i])) < 0 &&
+                (row = learn(k, w, w->hash[i], w->text + w->start[i], w->end[i] - w->start[i])) < 0)
+                return -1;
+            w->row[i] = (u32)row;
+        }
     if (count) w->hash[count] = 0; /* no word follows the last one */
     return 0;
+}
+
+/* The hashes of neighbours, whose rows are on the way then. */
+INLINE void hash_pairs(const Kernel *k, int lanes, const u64 *hash, size_t count, u64 *pair) {
+    const Weights table = k->words;
+    for (size_t i = 0; i < count; i++) {
+        u64 h = pair[i] = hash_pair(hash[i], hash[i + 1]);
+        weights_ahead(&table, (size_t)lanes, h);
+    }
 }
 
 /* All of a text but the rows of its 2-grams; -1 when memory is out. */
 INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *sums, const u8 *s, size_t size) {
     const Words words = {w->hash + p->first, w->row + p->first, w->start + p->first, w->end + p->first, p->words};
     const size_t n = p->words;
-    const Table table = k->words;
-    const u64 *hash;
-    u64 *pair;
-    size_t pairs = 0, counts[3] = {0};
+    size_t counts[3] = {0};
     Found found;
-    for (int c = 0; c < 5 * shape.lanes; c += 4) memset(sums + c, 0, 4 * sizeof *sums);
+    zeros(sums, 5 * shape.lanes);
     memset(p->counts, 0, sizeof p->counts);
     p->pairs = p->grams = 0;
     p->units = n;
     if (!n) return 0;
-#if F16C
+#if AVX2
     if (shape.twelves) found = take_words_twelves(w, &words, sums);
     else
 #endif
         found = take_words(w, shape.lanes, &words, sums);
     p->grams = found.grams;
     if (found.specials) {
-        if (need_marks(w, shape.lanes, &words, found.specials) < 0) return -1;
-        find_phrases(k, w, shape.lanes, &words, found.specials, counts);
+        if (need_marks(w, &words, found.specials) < 0) return -1;
+        find_phrases(k, w, &words, found.specials, sums + shape.lanes, counts);
         if (counts[0]) p->units = collapse(k, w, shape.lanes, &words, counts[0], sums, &found.groups);
     }
     if (counts[1] || found.groups)
         lexicon(k, w, shape.lanes, s, size, n, found.groups, counts[1], counts[2], sums + 2 * shape.lanes, p->counts);
-    if (need_pairs(w, p->units) < 0) return -1;
-    pair = w->pair + w->pair_used;
-    hash = w->unit_hash;
-    for (size_t i = 0, last = p->units - 1; i < last; i++) { /* keep those that the table may hold, without a branch */
-        u64 h = hash_pair(hash[i], hash[i + 1]);
-        pair[pairs] = h;
-        pairs += table_may(&table, h);
-        PREFETCH(&table.cells[h & table.mask]);
-    }
-    w->pair_used += pairs;
-    p->pairs = pairs;
+    p->pairs = p->units - 1;
+    if (need_pairs(w, p->pairs) < 0) return -1;
+    hash_pairs(k, shape.lanes, w->unit_hash, p->pairs, w->pair + w->pair_used);
+    w->pair_used += p->pairs;
     return 0;
 }
 
 /* A text's logits: the bias and each block's sum by the root of its count. */
 INLINE void total(const Kernel *k, Shape shape, const Pending *p, const double *sums) {
-    const double scales[5] = {scale_of(k, p->units ? 2 * p->units - 1 : 0), scale_of(k, p->grams), scale_of(k, p->counts[0]),
-                              scale_of(k, p->counts[1]), scale_of(k, p->counts[2])};
+    const size_t counts[5] = {p->units + p->pairs, p->grams, p->counts[0], p->counts[1], p->counts[2]};
+    double scales[5];
+    for (int b = 0; b < 5; b++) scales[b] = scale_of(k, counts[b]) * k->steps[b];
     for (int c = 0; c < shape.lanes; c += 4) {
 #if defined(__GNUC__)
         Four sum, other;
@@ -1262,30 +1372,18 @@ INLINE void total(const Kernel *k, Shape shape, const Pending *p, const double *
     }
 }
 
-static const u8 NOTHING[2 * 256]; /* a row of zeros */
-
 /* The 2-grams of the texts begun, and their calibrated logits. */
 INLINE void finish(const Kernel *k, Worker *w, Shape shape, size_t texts) {
-    const Table table = k->words;
-    const u8 *first = k->words_from;
-    const size_t half_size = 2 * (size_t)shape.width;
-    u64 *rows = w->pair;
-    for (size_t i = 0, count = w->pair_used; i < count; i++) {
-        int64_t number = table_get(&table, rows[i]);
-        const u8 *row = number < 0 ? NOTHING : first + (size_t)number * half_size;
-        PREFETCH(row);
-        PREFETCH(row + half_size - 1);
-        rows[i] = (u64)(uintptr_t)row;
-    }
+    const u64 *pair = w->pair;
     for (size_t t = 0; t < texts; t++) {
         const Pending *p = &w->pending[t];
         double *sums = w->sums + t * 5 * (size_t)shape.lanes;
-#if F16C
-        if (shape.twelves) add_all_twelves(sums, rows, p->pairs);
+#if AVX2
+        if (shape.twelves) take_pairs_twelves(k, pair, p->pairs, sums);
         else
 #endif
-            add_all_halves(sums, rows, p->pairs, shape.width);
-        if (p->pairs) rows += p->pairs; /* there may be no room yet, and so no address */
+            take_pairs(k, shape.lanes, pair, p->pairs, sums);
+        if (p->pairs) pair += p->pairs; /* there may be no room yet, and so no address */
         total(k, shape, p, sums);
     }
     w->pair_used = 0;
@@ -1308,7 +1406,7 @@ INLINE int score_texts(const Kernel *k, Worker *w, Shape shape, const u8 *const 
     return 0;
 }
 
-#if F16C
+#if AVX2
 static TWELVES int score_twelves(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii,
                                  size_t count, double *out) {
     return score_texts(k, w, (Shape){12, 12, 1}, text, size, ascii, count, out);
@@ -1323,7 +1421,7 @@ static WIDE int score_others(const Kernel *k, Worker *w, const u8 *const *text, 
 /* The texts' logits; -1 when memory is out. */
 static int score_all(const Kernel *k, Worker *w, const u8 *const *text, const size_t *size, const u8 *ascii, size_t count,
                      double *out) {
-#if F16C
+#if AVX2
     if (k->twelves) return score_twelves(k, w, text, size, ascii, count, out);
 #endif
     return score_others(k, w, text, size, ascii, count, out);
@@ -1334,7 +1432,7 @@ static WIDE int score_nothing(const Kernel *k, Worker *w, const u8 *s, size_t si
     int64_t found;
     if (need_text(w, text_room(size, ascii)) < 0) return -1;
     if ((found = split(w, 0, normalise(k, w->text, s, size, ascii), 0)) < 0) return -1;
-    for (int64_t i = 0; i < found; i++) w->hash[i] = hash_word(w->text + w->start[i], w->end[i] - w->start[i]);
+    hash_words(w, (size_t)found, 0);
     for (int64_t i = 0; i < found; i++) *mix ^= w->hash[i];
     for (int64_t i = 0; i + 1 < found; i++) *mix ^= hash_pair(w->hash[i], w->hash[i + 1]);
     return 0;
@@ -1620,15 +1718,13 @@ static int read_doubles(PyObject *dict, const char *key, double **out, size_t co
     return read_numbers(dict, key, out, sizeof **out, count);
 }
 
-/* Features of the small blocks, -1 for none, or down to `lowest`, as numbers of k->rows; what is below -1 stays. */
-static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count, int64_t lowest) {
+/* Numbers of k->rows, -1 for that of zeros; what is below, down to `lowest`, stays. */
+static int read_ints(const Kernel *k, PyObject *dict, const char *key, int32_t **out, size_t count, int32_t lowest) {
     int good = read_numbers(dict, key, out, sizeof **out, count) == 0;
-    const int64_t before = (int64_t)(k->word_count + k->char_count), zeros = (int64_t)k->features - before;
-    good = good && zeros < INT32_MAX;
     for (size_t i = 0; good && i < count; i++) {
-        int64_t row = (*out)[i];
-        good = row < 0 ? row >= lowest : row >= before && row < before + zeros;
-        (*out)[i] = (int32_t)(row < -1 ? row : row == -1 ? zeros : row - before);
+        int32_t row = (*out)[i];
+        good = row >= lowest && (row < 0 || (size_t)row < k->row_count);
+        if (row == -1) (*out)[i] = (int32_t)k->row_count;
     }
     return good ? 0 : -1;
 }
@@ -1671,16 +1767,22 @@ enum { SOME = 32, KEY_ROOM = 16 }; /* hashes added together; bytes that hashing 
 
 static const char MISFIT[] = "the parts of the kernel's model do not fit together", NO_MEMORY[] = "no memory for the keys";
 
-/* The lines' hashes, some at a time so that their cells are on the way while others are hashed. */
+/* The lines' hashes, some at a time so that their slots are on the way while others are hashed. */
 typedef struct {
-    Table *table;
+    Weights *table;
+    const u8 *rows; /* of the keys, in their order */
+    size_t width;
     u64 some[SOME], left; /* left: the hash of the unit before a space, or 0 */
     size_t lines;
     int count, twice;
 } Keys;
 
 static void keys_flush(Keys *keys) {
-    for (int i = 0; i < keys->count; i++) keys->twice |= table_add(keys->table, keys->some[i]) < 0;
+    const size_t first = keys->lines - (size_t)keys->count;
+    for (int i = 0; i < keys->count && keys->lines <= keys->table->limit; i++) { /* else there are more keys than rows */
+        const u8 *row = keys->rows + 2 * keys->width * (first + (size_t)i);
+        keys->twice |= weights_add(keys->table, keys->some[i], row, keys->width) < 0;
+    }
     keys->count = 0;
 }
 
@@ -1690,15 +1792,16 @@ INLINE void keys_add(Keys *keys, u64 h, int last) {
     h = keys->left ? pair : h; /* without a branch, like the rest */
     keys->left = h & ((u64)last - 1);
     keys->some[keys->count] = h;
-    PREFETCH(&keys->table->cells[h & keys->table->mask]);
+    weights_ahead(keys->table, keys->table->lanes, h);
     keys->count += last;
     keys->lines += (size_t)last;
     if (keys->count == SOME) keys_flush(keys);
 }
 
-/* Add all lines' hashes to the table, of 2-grams those of their pairs; an exception's text where that cannot be. */
-static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
-    Keys keys = {.table = table};
+/* Add all lines' hashes to the table, of 2-grams those of their pairs, with their rows; an exception's text where that
+ * cannot be. */
+static const char *add_keys(Weights *table, const u8 *p, size_t size, const u8 *rows, size_t width, int pairs) {
+    Keys keys = {.table = table, .rows = rows, .width = width};
     const u8 space = pairs ? ' ' : '\n';
     size_t from = 0, safe = size > 64 + KEY_ROOM ? (size - KEY_ROOM) / 64 * 64 : 0;
     u8 *rest;
@@ -1724,49 +1827,61 @@ static const char *add_keys(Table *table, const u8 *p, size_t size, int pairs) {
     return keys.twice ? "a key occurs twice" : NULL;
 }
 
+/* Take `count` buffers, the first `writable` of them to write to; -1 with an exception set. */
+static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int writable) {
+    for (int got = 0; got < count; got++)
+        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got < writable ? PyBUF_WRITABLE : 0)) < 0) {
+            while (got > 0) PyBuffer_Release(&view[--got]);
+            return -1;
+        }
+    return 0;
+}
+
 #define KEYS "stance._kernel.keys"
 
 static void keys_free(PyObject *capsule) {
-    Table *table = PyCapsule_GetPointer(capsule, KEYS);
-    if (table) table_free(table);
+    Weights *table = PyCapsule_GetPointer(capsule, KEYS);
+    if (table) weights_free(table);
     free(table);
 }
 
-/* A table of the keys in a buffer, one a line, that a kernel can be made with once. */
+/* A table of rows of `width` weights, little-endian numbers of 16 bits, by the keys in a buffer, one a line, some of them
+ * 2-grams; a kernel can be made with it once. */
 static PyObject *module_keys(PyObject *module, PyObject *args) {
-    PyObject *given, *capsule;
-    Py_ssize_t count;
+    PyObject *given[2], *capsule;
+    Py_ssize_t width;
     int pairs;
-    Py_buffer view;
-    Table *table;
+    Py_buffer view[2];
+    Weights *table;
     const char *fault = NULL;
     (void)module;
-    if (!PyArg_ParseTuple(args, "Onp", &given, &count, &pairs)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOnp", &given[0], &given[1], &width, &pairs)) return NULL;
     if (!(table = calloc(1, sizeof *table))) return PyErr_NoMemory();
     capsule = PyCapsule_New(table, KEYS, keys_free);
-    if (!capsule || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) {
-        if (!capsule) free(table);
+    if (!capsule) free(table);
+    if (!capsule || take_buffers(given, view, 2, 0) < 0) {
         Py_XDECREF(capsule);
         return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
-    if (!is_utf8(view.buf, (size_t)view.len)) fault = "a key is not valid UTF-8";
-    else if (count < 0 || count - 1 > view.len) fault = MISFIT; /* each key but the last has its end of line */
-    else if (table_init(table, (size_t)count, pairs) < 0) fault = NO_MEMORY;
-    else fault = add_keys(table, view.buf, (size_t)view.len, pairs);
+    if (!is_utf8(view[0].buf, (size_t)view[0].len)) fault = "a key is not valid UTF-8";
+    else if (width < 1 || width > 256 || view[1].len % (2 * width)) fault = MISFIT;
+    else if (weights_init(table, (size_t)(view[1].len / (2 * width)), ((size_t)width + 3) / 4 * 4) < 0) fault = NO_MEMORY;
+    else fault = add_keys(table, view[0].buf, (size_t)view[0].len, view[1].buf, (size_t)width, pairs);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&view);
+    PyBuffer_Release(&view[0]);
+    PyBuffer_Release(&view[1]);
     if (!fault) return capsule;
     PyErr_SetString(fault == NO_MEMORY ? PyExc_MemoryError : PyExc_ValueError, fault);
     Py_DECREF(capsule);
     return NULL;
 }
 
-/* Take the table of `count` keys, with the bits that spare a look where it is for 2-grams. */
-static int take_keys(PyObject *dict, const char *name, Table *table, size_t count, int pairs) {
+/* Take a table of rows. */
+static int take_keys(Kernel *k, PyObject *dict, const char *name, Weights *table) {
     PyObject *given = PyDict_GetItemString(dict, name);
-    Table *found = given ? PyCapsule_GetPointer(given, KEYS) : NULL;
-    if (!found || !found->cells || found->size != count || !found->bits != !pairs) return -1;
+    Weights *found = given ? PyCapsule_GetPointer(given, KEYS) : NULL;
+    if (!found || !found->slots || found->lanes != (size_t)k->lanes) return -1;
     *table = *found;
     memset(found, 0, sizeof *found);
     return 0;
@@ -1775,7 +1890,7 @@ static int take_keys(PyObject *dict, const char *name, Table *table, size_t coun
 static int starts_init(Starts *s, size_t limit) {
     s->first = malloc((limit + 1) * sizeof *s->first);
     s->last = malloc((limit + 1) * sizeof *s->last);
-    return table_init(&s->table, limit, 0) < 0 || !s->first || !s->last ? -1 : 0;
+    return table_init(&s->table, limit) < 0 || !s->first || !s->last ? -1 : 0;
 }
 
 static void starts_free(Starts *s) {
@@ -1857,14 +1972,12 @@ static void Kernel_dealloc(Kernel *k) {
         worker_free(k->idle);
         k->idle = next;
     }
-    for (int b = 0; b < 2; b++)
-        if (k->halves[b].obj) PyBuffer_Release(&k->halves[b]);
     free(k->rows);
     free(k->bias);
     free(k->thresholds);
     free(k->blank);
-    table_free(&k->words);
-    table_free(&k->grams);
+    weights_free(&k->words);
+    weights_free(&k->grams);
     free(k->phrase_text);
     free(k->parts);
     free(k->phrases);
@@ -1910,59 +2023,31 @@ static int read_names(Kernel *k, PyObject *spec) {
     return 0;
 }
 
-/* Whether all half-precision numbers are finite. */
-static int all_finite(const u8 *from, size_t count) {
-    int bad = 0;
-    for (size_t i = 0; i < count; i++) bad |= (load16(from + 2 * i) & 0x7C00) == 0x7C00;
-    return !bad;
-}
-
-/* The blocks' weights: the two large ones are kept as they are, the others widened. */
-static int read_rows(Kernel *k, PyObject *list) {
-    size_t lanes = (size_t)k->lanes, at = 0;
-    Py_ssize_t blocks = list ? PyList_Size(list) : -1;
-    if (blocks < 2) return -1;
-    k->half_size = 2 * (size_t)k->width;
-#if F16C
-    unsigned a, b, features = 0, d; /* compilers of a few years ago cannot be asked for "f16c" */
-    k->twelves = k->width == 12 && __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &features, &d) &&
-                 (features & bit_F16C) != 0;
-#endif
-    for (Py_ssize_t b = 0; b < blocks; b++) {
-        Py_buffer view;
-        size_t size;
-        int good;
-        if (PyObject_GetBuffer(PyList_GetItem(list, b), &view, PyBUF_SIMPLE) < 0) return -1;
-        size = (size_t)view.len;
-        good = size % k->half_size == 0;
-        if (good && !all_finite(view.buf, size / 2)) {
-            PyErr_SetString(PyExc_ValueError, "a weight is not a finite number");
-            good = 0;
+/* The small blocks' rows, one after the other, as the file has them; and all blocks' steps. */
+static int read_rows(Kernel *k, PyObject *spec) {
+    PyObject *given = PyDict_GetItemString(spec, "rows");
+    double *steps;
+    Py_buffer view;
+    size_t width = 2 * (size_t)k->width;
+    if (read_doubles(spec, "steps", &steps, 5) < 0) return -1;
+    memcpy(k->steps, steps, sizeof k->steps);
+    free(steps);
+    if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
+    if ((size_t)view.len % width == 0 && (size_t)view.len / width < INT32_MAX) {
+        k->row_count = (size_t)view.len / width;
+        k->rows = calloc((k->row_count + 1) * (size_t)k->lanes, sizeof *k->rows);
+        if (!k->rows) PyErr_NoMemory();
+        for (size_t i = 0; k->rows && i < k->row_count; i++) {
+            int16_t row[256];
+            copy_row((u8 *)row, (const u8 *)view.buf + i * width, (size_t)k->width);
+            for (size_t c = 0; c < (size_t)k->width; c++) k->rows[i * (size_t)k->lanes + c] = row[c];
         }
-        k->features += size / k->half_size;
-        if (good && b < 2) k->halves[b] = view;
-        else PyBuffer_Release(&view);
-        if (!good) return -1;
     }
-    k->words_from = k->halves[0].buf;
-    k->grams_from = k->halves[1].buf;
-    k->word_count = (size_t)k->halves[0].len / k->half_size;
-    k->char_count = (size_t)k->halves[1].len / k->half_size;
-    k->rows = calloc((k->features - k->word_count - k->char_count + 1) * lanes, sizeof *k->rows);
-    if (!k->rows) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (Py_ssize_t b = 2; b < blocks; b++) {
-        Py_buffer view;
-        const u8 *from;
-        if (PyObject_GetBuffer(PyList_GetItem(list, b), &view, PyBUF_SIMPLE) < 0) return -1;
-        from = view.buf;
-        for (size_t i = 0; i < (size_t)view.len / k->half_size; i++, at++)
-            for (size_t c = 0; c < (size_t)k->width; c++, from += 2) k->rows[at * lanes + c] = half(load16(from));
-        PyBuffer_Release(&view);
-    }
-    return 0;
+    PyBuffer_Release(&view);
+#if AVX2
+    k->twelves = k->width == 12 && __builtin_cpu_supports("avx2");
+#endif
+    return k->rows ? 0 : -1;
 }
 
 static int read_groups(Kernel *k, PyObject *tokens, PyObject *masks) {
@@ -2017,9 +2102,8 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     k->lanes = (k->width + 3) / 4 * 4;
     for (int i = 1; i < ROOTS; i++) k->roots[i] = 1.0 / sqrt((double)i);
     cues = (size_t)k->cues, groups = (size_t)k->groups, contexts = (size_t)k->contexts;
-    if (read_rows(k, PyDict_GetItemString(spec, "halves")) < 0 ||
-        take_keys(spec, "words", &k->words, k->word_count, 1) < 0 ||
-        take_keys(spec, "grams", &k->grams, k->char_count, 0) < 0 ||
+    if (read_rows(k, spec) < 0 || take_keys(k, spec, "words", &k->words) < 0 ||
+        take_keys(k, spec, "grams", &k->grams) < 0 ||
         read_doubles(spec, "bias", &k->bias, (size_t)k->width) < 0 ||
         read_doubles(spec, "thresholds", &k->thresholds, (size_t)k->width) < 0 ||
         read_doubles(spec, "blank", &k->blank, (size_t)k->width) < 0 ||
@@ -2348,16 +2432,6 @@ static PyObject *module_hash_pair(PyObject *module, PyObject *args) {
 
 /* ---- products for training -------------------------------------------------------------------------------------- */
 
-/* Take `count` buffers, the first `writable` of them to write to; -1 with an exception set. */
-static int take_buffers(PyObject *const *given, Py_buffer *view, int count, int writable) {
-    for (int got = 0; got < count; got++)
-        if (PyObject_GetBuffer(given[got], &view[got], PyBUF_C_CONTIGUOUS | (got < writable ? PyBUF_WRITABLE : 0)) < 0) {
-            while (got > 0) PyBuffer_Release(&view[--got]);
-            return -1;
-        }
-    return 0;
-}
-
 /* Give them back; None, or an exception where they were no good. */
 static PyObject *give_buffers(Py_buffer *view, int count, int good) {
     for (int i = 0; i < count; i++) PyBuffer_Release(&view[i]);
@@ -2391,6 +2465,19 @@ INLINE void multiply_by(const Product *m, const size_t width) {
 }
 
 #if defined(__GNUC__)
+typedef float FourFloats __attribute__((vector_size(16)));
+typedef float Eight __attribute__((vector_size(32)));
+
+INLINE FourFloats *load_four(FourFloats *to, const float *from) {
+    memcpy(to, from, sizeof *to);
+    return to;
+}
+
+INLINE Eight *load_eight(Eight *to, const float *from) {
+    memcpy(to, from, sizeof *to);
+    return to;
+}
+
 /* The same for 4, 8 or 16 columns, told to the compiler as vectors. */
 INLINE void multiply_by_vectors(const Product *m, const size_t width) {
     const int32_t *starts = m->starts, *columns = m->columns;

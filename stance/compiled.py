@@ -10,7 +10,7 @@ from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from stance.background import in_background
-from stance.lexicon import MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
+from stance.lexicon import BLOCKS, MARK_VARIANTS, SCOPE_KEYS, alias_phrases, contexts_of, cue_phrases
 from stance.model import Model
 from stance.records import Prediction
 from stance.schema import NEUTRAL
@@ -26,6 +26,7 @@ CHUNK = 8192
 """Texts taken from an iterable at a time."""
 SLICE = 1024
 """Texts a thread takes at a time."""
+SMALL = tuple(block for block in BLOCKS if block not in ("word", "char"))
 
 kernel: Any
 try:
@@ -58,16 +59,11 @@ class CompiledScorer:
     name = "compiled"
 
     def __init__(self, model: Model) -> None:
-        """Raises ValueError where keys and weights do not fit together, or a weight is no number."""
+        """Raises ValueError where a key occurs twice, or keys and weights do not fit together."""
         self._targets = model.schema.target_names
-        self._width = width = len(model.heads.bias)
-
-        def keys(block: str) -> Any:
-            rows = len(model.heads.halves[block]) // (2 * width)
-            return kernel.keys(model.heads.keys[block], rows, block == "word")
-
-        words = in_background(lambda: keys("word"))  # they take twice as long
-        spec, grams = _spec(model), keys("char")
+        self._width = len(model.heads.bias)
+        words = in_background(lambda: _table(model, "word"))  # they take twice as long
+        spec, grams = _spec(model), _table(model, "char")
         self._kernel = kernel.Kernel({**spec, "words": words(), "grams": grams})
 
     @staticmethod
@@ -158,8 +154,14 @@ def _chunks(texts: Iterable[str], size: int) -> Iterator[tuple[int, tuple[str, .
         first += len(chunk)
 
 
+def _table(model: Model, block: str) -> Any:
+    """One of the large blocks as the kernel looks it up."""
+    heads = model.heads
+    return kernel.keys(heads.keys[block], heads.weights[block], len(heads.bias), block == "word")
+
+
 def _spec(model: Model) -> dict[str, Any]:
-    """The model as the kernel reads it, but for the keys: rows, and a lexicon of numbers."""
+    """The model as the kernel reads it, but for the two tables: rows, and a lexicon of numbers."""
     schema, heads = model.schema, model.heads
     groups = sorted(schema.entities)
     found_cues = cue_phrases(schema)
@@ -189,7 +191,8 @@ def _spec(model: Model) -> dict[str, Any]:
         "cues": len(cues),
         "groups": len(groups),
         "contexts": len(contexts),
-        "halves": list(heads.halves.values()),
+        "rows": b"".join(heads.weights[block] for block in SMALL),
+        "steps": array("d", [heads.steps[block] for block in BLOCKS]),
         "bias": array("d", heads.bias),
         "thresholds": array("d", model.thresholds),
         "blank": array("d", model.blank),
@@ -208,11 +211,10 @@ def _spec(model: Model) -> dict[str, Any]:
 
 
 def _small_rows(model: Model) -> dict[str, dict[str, int]]:
-    """Key -> row of the three small blocks; the large ones' tables are the kernel's own."""
+    """Key -> row of the small blocks; the large ones' tables are the kernel's own."""
     start = 0
     found: dict[str, dict[str, int]] = {}
-    for block, halves in model.heads.halves.items():
-        if block not in ("word", "char"):
-            found[block] = model.heads.block_index(block, start)
-        start += len(halves) // (2 * len(model.heads.bias))
+    for block in SMALL:
+        found[block] = model.heads.block_index(block, start)
+        start += len(found[block])
     return found

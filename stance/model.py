@@ -67,32 +67,36 @@ class Heads:
 
     Attributes:
         keys: block name -> its features' keys in UTF-8, one a line, in the order of their rows.
-        halves: block name -> (features, columns) weights as little-endian half-precision numbers, row after row.
+        weights: block name -> (features, columns) weights as little-endian integers of 16 bits, row after row.
+        steps: block name -> what a weight of 1 stands for. Whole numbers have exact sums, in whatever order.
         bias: (columns,).
     """
 
     keys: Mapping[str, bytes | memoryview]
-    halves: Mapping[str, bytes | memoryview]
+    weights: Mapping[str, bytes | memoryview]
+    steps: Mapping[str, float]
     bias: tuple[float, ...]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        copies = ({block: bytes(data) for block, data in part.items()} for part in (self.keys, self.halves))
-        return Heads, (*copies, self.bias)
+        copies = ({block: bytes(data) for block, data in part.items()} for part in (self.keys, self.weights))
+        return Heads, (*copies, self.steps, self.bias)
 
     @property
     def unknown(self) -> int:
         """The number of features, and the row of any that training did not see."""
-        return sum(map(len, self.halves.values())) // (2 * len(self.bias))
+        return sum(map(len, self.weights.values())) // (2 * len(self.bias))
 
     @cached_property
     def rows(self) -> Floats:
         """The weights in double precision, and below them a row of zeros for any unknown feature."""
         import numpy as np
 
-        halves = np.frombuffer(b"".join(self.halves.values()), dtype="<f2")
-        rows = np.zeros((self.unknown + 1, len(self.bias)))
-        rows[:-1] = halves.reshape(-1, len(self.bias))
-        return rows
+        none = np.zeros((1, len(self.bias)))
+        blocks = [
+            np.frombuffer(weights, dtype="<i2").reshape(-1, len(self.bias)) * self.steps[block]
+            for block, weights in self.weights.items()
+        ]
+        return np.vstack([*blocks, none])
 
     @cached_property
     def index(self) -> dict[str, dict[str, int]]:
@@ -118,7 +122,7 @@ class Heads:
         index = dict(zip(names, range(start, start + len(names)), strict=True))
         if len(index) != len(names):
             raise ValueError("a key occurs twice")
-        if len(names) * 2 * len(self.bias) != len(self.halves[block]):
+        if len(names) * 2 * len(self.bias) != len(self.weights[block]):
             raise ValueError(f"{block}: its keys and its weights do not fit together")
         return index
 

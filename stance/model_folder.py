@@ -25,7 +25,7 @@ from stance.schema import Schema
 from stance.tensors import Tensor, read_tensors
 
 T = TypeVar("T")
-FORMAT = 2
+FORMAT = 3
 DEFAULT_MODEL = "default"
 MANIFEST, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 _UNSEALED = b"0" * 64
@@ -152,16 +152,19 @@ def _serialized(heads: Heads) -> bytes:
     import numpy as np
     from safetensors.numpy import save
 
-    tensors: dict[str, Any] = {"bias": np.array(heads.bias, dtype=np.float32)}
+    tensors: dict[str, Any] = {
+        "bias": np.array(heads.bias, dtype=np.float32),
+        "steps": np.array([heads.steps[block] for block in BLOCKS], dtype=np.float32),
+    }
     for block, keys in heads.keys.items():
         tensors[f"{block}.keys"] = np.frombuffer(keys, dtype=np.uint8)
-        weights = np.frombuffer(heads.halves[block], dtype="<f2").astype(np.float16)
+        weights = np.frombuffer(heads.weights[block], dtype="<i2").astype(np.int16)
         tensors[f"{block}.weights"] = weights.reshape(-1, len(heads.bias))
     return save(tensors)
 
 
 def _heads(tensors: Mapping[str, Tensor], outputs: int) -> Heads:
-    expected = {"bias", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
+    expected = {"bias", "steps", *(f"{block}.{part}" for block in BLOCKS for part in ("keys", "weights"))}
     if tensors.keys() != expected:
         raise ModelError(f"expected the tensors {sorted(expected)}, got {sorted(tensors)}")
     for block in BLOCKS:
@@ -169,13 +172,19 @@ def _heads(tensors: Mapping[str, Tensor], outputs: int) -> Heads:
             raise ModelError(
                 f"{block}: expected {outputs} weights a row, got shape {list(tensors[f'{block}.weights'].shape)}"
             )
-    if tensors["bias"].shape != (outputs,):
-        raise ModelError(f"expected {outputs} biases, got shape {tensors['bias'].shape}")
-    bias = struct.unpack(f"<{outputs}f", _data(tensors, "bias", "F32"))
-    if not all(map(math.isfinite, bias)):
-        raise ModelError("a weight is not a finite number")
+    bias, steps = _floats(tensors, "bias", outputs), _floats(tensors, "steps", len(BLOCKS))
     keys = {block: _data(tensors, f"{block}.keys", "U8") for block in BLOCKS}
-    return Heads(keys, {block: _data(tensors, f"{block}.weights", "F16") for block in BLOCKS}, bias)
+    weights = {block: _data(tensors, f"{block}.weights", "I16") for block in BLOCKS}
+    return Heads(keys, weights, dict(zip(BLOCKS, steps, strict=True)), bias)
+
+
+def _floats(tensors: Mapping[str, Tensor], name: str, count: int) -> tuple[float, ...]:
+    if tensors[name].shape != (count,):
+        raise ModelError(f"{name}: expected {count} numbers, got shape {list(tensors[name].shape)}")
+    found = struct.unpack(f"<{count}f", _data(tensors, name, "F32"))
+    if not all(map(math.isfinite, found)):
+        raise ModelError(f"{name}: a number is not finite")
+    return found
 
 
 def _data(tensors: Mapping[str, Tensor], name: str, dtype: str) -> memoryview:
@@ -265,8 +274,8 @@ def _card(name: str, manifest: Mapping[str, Any]) -> str:
         f"- Data fingerprint: `{provenance.get('fingerprint', '?')}`",
         f"- Seed: {manifest['options']['seed']}",
         "",
-        "Weights are half-precision numbers in `weights.safetensors`; everything else is in `model.json`, which",
-        "holds a checksum of both. Loading runs no code from this folder.",
+        "Weights are integers of 16 bits in `weights.safetensors`, with a step for each block that they count in;",
+        "everything else is in `model.json`, which holds a checksum of both. Loading runs no code from this folder.",
         "",
     ]
     return "\n".join(lines)

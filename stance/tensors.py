@@ -11,7 +11,7 @@ import json
 import math
 from typing import Any, NamedTuple
 
-SIZES = {"U8": 1, "F16": 2, "F32": 4}
+SIZES = {"U8": 1, "I16": 2, "F32": 4}
 """Bytes a number, of the types that models hold."""
 HEADER_LIMIT = 100_000_000
 

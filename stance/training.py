@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib.util
+import math
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 
 BLOCK_WEIGHTS = {"presence": 2.0}
 """How much a block's values count against the others' 1: who is in a sentence says much, in few features."""
-SPELLING_STEP = 2.0**-14
-"""Weights of character n-grams are multiples of this, so that their sum over a word, up to 1,024, is exact in single
-precision, in which the compiled scorer keeps it. No weight moves by more than 0.00003."""
+LARGEST = 2**15 - 1
+"""The largest of the whole numbers that weights are saved as. Scoring is fastest where a word's n-grams, too, come to
+no more together."""
 Progress = Callable[[str], None]
 TRIAL_FOLDS = 2
 """Folds that the strengths are tried on."""
@@ -200,7 +201,7 @@ def _fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, pro
     return Model(
         schema=schema,
         options=options,
-        heads=_assemble(fitted, blocks),
+        heads=_assemble(fitted, blocks, design),
         decisions={key: decision for head in fitted for key, decision in head.decisions.items()},
         provenance=_provenance(rows, heads, fitted),
     )
@@ -460,8 +461,8 @@ def _decisions(probabilities: Floats, head: Head) -> dict[str, Decision]:
     return decisions
 
 
-def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
-    """Fold scales and calibration into one row a feature, rounded to the half precision that is saved."""
+def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block], design: Design) -> Heads:
+    """Fold scales and calibration into one row a feature, rounded to the block's step."""
     stacked = np.hstack([head.coefficients for head in fitted])
     bias = np.concatenate([head.intercepts for head in fitted])
     # The design has the character n-grams last, the model has them second.
@@ -472,9 +473,17 @@ def _assemble(fitted: Sequence[FittedHead], blocks: dict[str, Block]) -> Heads:
     weights = {
         block: stacked[starts[block] : starts[block] + sizes[block]] * blocks[block].scales[:, None] for block in BLOCKS
     }
-    weights["char"] = np.round(weights["char"] / SPELLING_STEP) * SPELLING_STEP
-    halves = {block: weights[block].astype("<f2").tobytes() for block in BLOCKS}
-    return Heads(keys, halves, tuple(bias.astype(np.float32).tolist()))
+    most = {block: np.abs(weights[block]).max(initial=0.0) for block in BLOCKS}
+    most["char"] = max(most["char"], np.abs(design.grams @ stacked[starts["char"] :]).max(initial=0.0))
+    steps = {block: _step(float(most[block])) for block in BLOCKS}
+    whole = {block: np.round(weights[block] / steps[block]).astype("<i2").tobytes() for block in BLOCKS}
+    return Heads(keys, whole, steps, tuple(bias.astype(np.float32).tolist()))
+
+
+def _step(most: float) -> float:
+    """The smallest power of two of which ``most`` holds no more than `LARGEST`: no weight moves by more than ``most``
+    over 32,767 when it is rounded to it."""
+    return 2.0 ** math.ceil(math.log2(most / LARGEST)) if most else 1.0
 
 
 def _provenance(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +254,7 @@ def test_keys_and_weights_that_do_not_fit_are_refused(
     heads = tiny_model.model.heads
     keys = {**heads.keys, block: bytes(heads.keys[block]) + more}
     with pytest.raises(ModelError, match="do not fit together"):
-        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(keys, heads.halves, heads.bias)))
+        Classifier(dataclasses.replace(tiny_model.model, heads=dataclasses.replace(heads, keys=keys)))
 
 
 @pytest.mark.parametrize("wanted", ["compiled", "reference"])
@@ -267,7 +267,7 @@ def test_keys_that_are_no_utf_8_are_refused(
     for bad in (b"caf\xc3", b"\xed\xa0\x80"):
         keys = {**heads.keys, "word": b"\n".join([bad, *rest])}
         with pytest.raises(ModelError, match=r"utf-8|UTF-8"):
-            Classifier(dataclasses.replace(tiny_model.model, heads=Heads(keys, heads.halves, heads.bias)))
+            Classifier(dataclasses.replace(tiny_model.model, heads=dataclasses.replace(heads, keys=keys)))
 
 
 def test_a_missing_arrow_string_is_named_by_its_index(default: Classifier) -> None:
@@ -284,15 +284,51 @@ def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: objec
             call([*["a"] * 300, bad])  # type: ignore[list-item]
 
 
-def test_a_key_that_occurs_twice_and_a_weight_that_is_no_number_are_refused(tiny_model: Classifier) -> None:
+@pytest.mark.parametrize("wanted", ["compiled", "reference"])
+def test_a_key_that_occurs_twice_is_refused(
+    tiny_model: Classifier, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("STANCE_KERNEL", wanted)
     heads = tiny_model.model.heads
     first, _, *rest = bytes(heads.keys["word"]).split(b"\n")
     twice = {**heads.keys, "word": b"\n".join([first, first, *rest])}
     with pytest.raises(ModelError, match="a key occurs twice"):
-        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(twice, heads.halves, heads.bias)))
-    infinite = {**heads.halves, "word": b"\x00\x7c" + bytes(heads.halves["word"][2:])}
-    with pytest.raises(ModelError, match="a weight is not a finite number"):
-        Classifier(dataclasses.replace(tiny_model.model, heads=Heads(heads.keys, infinite, heads.bias)))
+        Classifier(dataclasses.replace(tiny_model.model, heads=dataclasses.replace(heads, keys=twice)))
+
+
+@pytest.mark.parametrize("name", ["default", "tiny"])
+def test_weights_of_any_size_score_as_the_reference_does(
+    default: Classifier, tiny_model: Classifier, name: str
+) -> None:
+    # Every weight one of the two largest: the n-grams of most words come to more than 16 bits hold, and 70,000 words to
+    # more than 32 bits do.
+    model = (default if name == "default" else tiny_model).model
+    random = np.random.default_rng(1)
+    for values in ([-(2**15), 2**15 - 1], [2**15 - 1]):
+        weights = {
+            block: random.choice(values, len(data) // 2).astype("<i2").tobytes()
+            for block, data in model.heads.weights.items()
+        }
+        forged = dataclasses.replace(model, heads=dataclasses.replace(model.heads, weights=weights))
+        words = [key for key in bytes(model.heads.keys["word"]).decode().split("\n")[:300] if "<" not in key]
+        sentences = [" ".join(words[n : n + 9]) for n in range(0, 200, 9)]
+        texts = [*sentences, "Xi Jinping", "Norland", "", f"{words[0]} " * 70_000, " ".join(sentences * 2000)]
+        ours, theirs = (scorer(forged).logits(texts, 1) for scorer in (CompiledScorer, ReferenceScorer))
+        assert np.abs(theirs).max() > 1e3
+        assert np.allclose(ours, theirs, rtol=1e-12, atol=0)
+
+
+def test_a_row_is_found_wherever_it_had_to_be_put(tiny_model: Classifier) -> None:
+    # So many keys of one model that some hundreds are not where their hashes say; each with weights of its own.
+    words = ["".join(letters) for letters in product("abcdefghijklmno", repeat=3)]
+    width = len(tiny_model.columns)
+    numbers = np.arange(1, len(words) + 1, dtype="<i2")
+    keys = dict.fromkeys(tiny_model.model.heads.keys, b"") | {"word": "\n".join(words).encode()}
+    weights = dict.fromkeys(keys, b"") | {"word": np.repeat(numbers, width).tobytes()}
+    heads = Heads(keys, weights, dict.fromkeys(keys, 1.0), (0.0,) * width)
+    model = dataclasses.replace(tiny_model.model, heads=heads)
+    assert (CompiledScorer(model).logits(words, 1) == numbers[:, None]).all()
+    assert not CompiledScorer(model).logits([word + "x" for word in words], 1).any()
 
 
 def test_keys_of_any_size_and_place_are_found(tiny_model: Classifier) -> None:
@@ -301,20 +337,18 @@ def test_keys_of_any_size_and_place_are_found(tiny_model: Classifier) -> None:
     lines = [*words, *(f"{one} {other}" for one, other in pairwise(words))]
     for count in (0, 1, 2, 3, 50, len(lines)):
         data = "\n".join(lines[:count]).encode()
-        kernel.keys(data, count, True)
-        with pytest.raises(ValueError, match="do not fit together"):
-            kernel.keys(data, count + 1, True)
+        kernel.keys(data, bytes(6 * count), 3, True)
+        for other in (6 * count + 6, 6 * count + 2, 6 * count - 6):
+            if other >= 0:
+                with pytest.raises(ValueError, match="do not fit together"):
+                    kernel.keys(data, bytes(other), 3, True)
         if count > 1:
             with pytest.raises(ValueError, match="a key occurs twice"):
-                kernel.keys(data + b"\n" + lines[count // 2].encode(), count + 1, True)
+                kernel.keys(data + b"\n" + lines[count // 2].encode(), bytes(6 * count + 6), 3, True)
 
 
 def _tables(model: Classifier) -> dict[str, Any]:
-    heads, size = model.model.heads, 2 * len(model.model.heads.bias)
-    return {
-        name: kernel.keys(heads.keys[block], len(heads.halves[block]) // size, block == "word")
-        for name, block in (("words", "word"), ("grams", "char"))
-    }
+    return {name: compiled._table(model.model, block) for name, block in (("words", "word"), ("grams", "char"))}
 
 
 def test_keys_serve_one_kernel_alone(tiny_model: Classifier) -> None:
@@ -349,6 +383,11 @@ def test_a_specification_that_does_not_fit_together_is_refused(tiny_model: Class
         {"topic_names": spec["topic_names"][:-1]},
         {"stance_names": ()},
         {"lexicon_rows": array("i", [-2] * len(spec["lexicon_rows"]))},
+        {"context_rows": array("i", [10_000] * len(spec["context_rows"]))},
+        {"rows": spec["rows"][:-1]},
+        {"rows": b""},
+        {"steps": spec["steps"][:-1]},
+        {"words": kernel.keys(b"word", bytes(2), 1, True)},
     ):
         with pytest.raises(ValueError, match="fit together|beyond the kernel"):
             kernel.Kernel({**spec, **_tables(tiny_model), **changed})
@@ -395,9 +434,9 @@ def test_products_that_would_reach_beyond_their_parts_are_refused() -> None:
     room.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         kernel.multiply(room, starts, starts[:1], one, room, None, 1, 16)
-    for count in (2**62, -1):
+    for width in (2**62, 257, 0, -1):
         with pytest.raises(ValueError, match="do not fit together"):
-            kernel.keys(b"a\nb", count, False)
+            kernel.keys(b"a\nb", bytes(4), width, False)
 
 
 def test_sums_of_parts_that_do_not_fit_together_are_refused() -> None:

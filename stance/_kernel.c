@@ -302,12 +302,12 @@ static const u8 *weights_far(const Weights *t, u64 h) {
  * foretold. */
 INLINE const u8 *weights_get(const Weights *t, size_t lanes, u64 h) {
     const u64 *slot = weights_slot(t, lanes, h);
-    u64 other = (*slot ^ h) > 1, further = other & *slot;
-    uintptr_t keep = (uintptr_t)other - 1, here = (uintptr_t)(slot + 1), nothing = (uintptr_t)NOTHING;
-    OPAQUE(keep);
-    OPAQUE(further);
-    if (further) return weights_far(t, h);
-    return (const u8 *)((here & keep) | (nothing & ~keep));
+    const u64 tag = *slot;
+    const uintptr_t nothing = (uintptr_t)NOTHING;
+    uintptr_t found = 0 - (uintptr_t)((tag ^ h) <= 1); /* all bits, or none */
+    OPAQUE(found);
+    if (tag & ~(u64)found & 1) return weights_far(t, h);
+    return (const u8 *)(nothing + (((uintptr_t)(slot + 1) - nothing) & found));
 }
 
 /* Add a row of `width` little-endian numbers; -1 if the hash has one. */
@@ -362,7 +362,8 @@ typedef struct {
     int32_t *rows;           /* the other blocks' rows, and a row of zeros */
     size_t row_count;        /* without that one */
     double steps[5];         /* what a weight of 1 stands for, block by block */
-    double roots[ROOTS];      /* 1 / sqrt(i), and 0 */
+    u8 kinds[128];           /* of ASCII: 1 is of words, 2 ends a clause, 4 does so twice in a row */
+    double roots[ROOTS];          /* 1 / sqrt(i), and 0 */
     double *bias, *thresholds, *blank; /* the bias of all lanes */
     u8 *phrase_text;
     Part *parts;
@@ -962,17 +963,15 @@ INLINE int follows(const Worker *w, const Words *words, const Phrase *p, size_t 
  * where words end cannot be foretold. */
 static void clause_breaks(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n) {
     const u8 *stop = s + size;
-    u32 *breaks = w->breaks, inside = 0, dash = 0;
+    u32 *breaks = w->breaks, before = 0;
     size_t word = 0; /* words begun so far */
     memset(breaks, 0, (n + 1) * sizeof *breaks);
     while (s < stop) {
-        u32 point = *s < 0x80 ? *s++ : decode(&s), alnum, end;
-        alnum = point < 0x80 ? (u32)((point | 0x20) - 'a' < 26u) | (u32)(point - '0' < 10u) : character(k, point) / ALNUM;
-        end = (u32)(point == ',') | (u32)(point == ';') | (u32)(point == ':') | (u32)(point == 0x2014);
-        word += alnum & ~inside;
-        breaks[word] |= end | (dash & (u32)(point == '-'));
-        dash = point == '-';
-        inside = alnum;
+        u32 point = *s < 0x80 ? *s++ : decode(&s);
+        u32 kind = point < 0x80 ? k->kinds[point] : point == 0x2014 ? 2 : character(k, point) / ALNUM;
+        word += kind & ~before & 1;
+        breaks[word] |= (kind | (kind & before) >> 1) & 2;
+        before = kind;
     }
     for (size_t j = n, next = n - 1; j > 0; j--) {
         if (breaks[j]) next = j - 1;
@@ -1213,14 +1212,16 @@ static TWELVES Found take_words_twelves(Worker *w, const Words *words, double *s
     const u32 *number = words->row;
     Found found = {0};
     for (size_t i = 0, stop; i < words->count; i = stop) {
-        __m256i sum[3] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+        __m256i one = _mm256_setzero_si256(), two = one, three = one;
         for (stop = words->count - i < EXACT ? words->count : i + EXACT; i < stop; i++) {
             const __m128i *row = (const __m128i *)(const void *)(rows + number[i] * (size_t)64);
             note_word(w, words, i, (const Known *)(const void *)(row + 3), &found);
-            for (int c = 0; c < 3; c++) sum[c] = _mm256_add_epi32(sum[c], _mm256_cvtepi16_epi32(_mm_load_si128(row + c)));
+            one = _mm256_add_epi32(one, _mm256_cvtepi16_epi32(_mm_load_si128(row)));
+            two = _mm256_add_epi32(two, _mm256_cvtepi16_epi32(_mm_load_si128(row + 1)));
+            three = _mm256_add_epi32(three, _mm256_cvtepi16_epi32(_mm_load_si128(row + 2)));
         }
-        add_twelve(sums, sum[0], _mm256_castsi256_si128(sum[1]));
-        add_twelve(sums + 12, _mm256_permute2x128_si256(sum[1], sum[2], 0x21), _mm256_extracti128_si256(sum[2], 1));
+        add_twelve(sums, one, _mm256_castsi256_si128(two));
+        add_twelve(sums + 12, _mm256_permute2x128_si256(two, three, 0x21), _mm256_extracti128_si256(three, 1));
     }
     return found;
 }
@@ -1233,7 +1234,7 @@ static TWELVES void take_pairs_twelves(const Kernel *k, const u64 *hash, size_t 
         for (stop = count - i < EXACT ? count : i + EXACT; i < stop; i++) {
             const u8 *row = weights_get(&table, 12, hash[i]);
             eight = _mm256_add_epi32(eight, _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)row)));
-            four = _mm_add_epi32(four, _mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(row + 16))));
+            four = _mm_add_epi32(four, _mm_cvtepi16_epi32(_mm_castpd_si128(_mm_load_sd((const double *)(const void *)(row + 16)))));
         }
         add_twelve(sums, eight, four);
     }
@@ -2100,6 +2101,8 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     k->lanes = (k->width + 3) / 4 * 4;
+    for (u32 i = 0; i < 128; i++)
+        k->kinds[i] = (i | 0x20) - 'a' < 26 || i - '0' < 10 ? 1 : i == ',' || i == ';' || i == ':' ? 2 : i == '-' ? 4 : 0;
     for (int i = 1; i < ROOTS; i++) k->roots[i] = 1.0 / sqrt((double)i);
     cues = (size_t)k->cues, groups = (size_t)k->groups, contexts = (size_t)k->contexts;
     if (read_rows(k, spec) < 0 || take_keys(k, spec, "words", &k->words) < 0 ||

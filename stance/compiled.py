@@ -7,6 +7,8 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, repeat
+from operator import itemgetter
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from stance.background import in_background
@@ -24,7 +26,7 @@ SWITCH = "STANCE_KERNEL"
 """Environment variable: "reference" does without the compiled scorer, "compiled" insists on it."""
 CHUNK = 8192
 """Texts taken from an iterable at a time."""
-SLICE = 1024
+SLICE = 512
 """Texts a thread takes at a time."""
 SMALL = tuple(block for block in BLOCKS if block not in ("word", "char"))
 
@@ -115,20 +117,29 @@ class CompiledScorer:
         import numpy as np
 
         scores = np.empty((len(chunk), self._width))
-        if threads == 1:
-            self._kernel.score(chunk, 0, len(chunk), first, scores)
-            return scores
-        from concurrent.futures import ThreadPoolExecutor
+        starts = range(0, len(chunk), SLICE if threads > 1 else max(1, len(chunk)))
+        untaken = iter(starts)
+        faults: list[tuple[int, BaseException]] = []
 
-        edges = [*range(0, len(chunk), SLICE), len(chunk)]
-        with ThreadPoolExecutor(threads) as pool:
-            list(
-                pool.map(
-                    lambda start, stop: self._kernel.score(chunk, start, stop, first, scores[start:stop]),
-                    edges[:-1],
-                    edges[1:],
-                )
-            )
+        def work() -> None:
+            for start in untaken:
+                stop = min(start + starts.step, len(chunk))
+                try:
+                    self._kernel.score(chunk, start, stop, first, scores[start:stop])
+                except BaseException as fault:
+                    faults.append((start, fault))
+                if faults:
+                    break
+
+        # This thread is one of them: a pool, which waits for its own, gained half as much.
+        others = [Thread(target=work) for _ in range(min(threads, len(starts)) - 1)]
+        for other in others:
+            other.start()
+        work()
+        for other in others:
+            other.join()
+        if faults:  # slices are taken in order, so none that comes before has been left out
+            raise min(faults, key=itemgetter(0))[1]
         return scores
 
     def _joined(self, parts: list[bytes]) -> Floats:

@@ -284,6 +284,16 @@ def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: objec
             call([*["a"] * 300, bad])  # type: ignore[list-item]
 
 
+def test_the_first_fault_is_told_whichever_thread_meets_it(default: Classifier) -> None:
+    for places in ([700, 8000], [0, 1], [8999, 5000]):
+        texts: list[Any] = ["a"] * 9000
+        for place in places:
+            texts[place] = None
+        for threads in (1, 2, 5, 50):
+            with pytest.raises(TypeError, match=f"expected str at index {min(places)}, got NoneType"):
+                default.decision_function(texts, threads=threads)
+
+
 @pytest.mark.parametrize("wanted", ["compiled", "reference"])
 def test_a_key_that_occurs_twice_is_refused(
     tiny_model: Classifier, monkeypatch: pytest.MonkeyPatch, wanted: str

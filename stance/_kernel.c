@@ -426,7 +426,7 @@ enum {
     TOGETHER = 8,   /* texts that are scored together, */
     MUCH = 1 << 13, /* but for those that follow on so many bytes */
     COMPANIES = 64, /* sets of groups kept, a power of two */
-    HEADER = 8      /* numbers at the head of an entry */
+    HEADER = 10     /* numbers at the head of an entry */
 };
 
 struct Worker {
@@ -436,14 +436,14 @@ struct Worker {
     void *rows_block;
     size_t row_count;
     u32 *entry;   /* where a row's word has its entry, 0 if it has none */
-    int *entries; /* how many of each list; whether there is more than one cue of one part, that cue, and whether there
-                     is; then five lists: what of the n-grams' sum its row did not hold; phrases of aliases; cues of one
-                     part; scopes of one part; phrases of more parts. Offset 0 is unused */
+    int *entries; /* how many of each list; the first cue and the first scope of one part, and whether there are such;
+                     whether there is more; then five lists: what of the n-grams' sum its row did not hold; phrases of
+                     aliases; cues of one part; scopes of one part; phrases of more parts. Offset 0 is unused */
     size_t entry_used, entry_size, most; /* most: the cues and scopes of the richest entry */
     u8 *text; /* normalised: separators are 0 */
     size_t text_size;
     u32 *start, *end, *row, *special, *breaks; /* special: words with an entry */
-    int32_t *reach[2];
+    u64 *reach[2]; /* a bit for each word */
     u64 *hash, *unit_hash, *row_hash; /* of words, units and rows */
     Span *spans;
     size_t word_size;
@@ -503,7 +503,7 @@ static int need_words(Worker *w, size_t count) {
     if (grow(&w->start, n, sizeof *w->start) || grow(&w->end, n, sizeof *w->end) ||
         grow(&w->row, n, sizeof *w->row) || grow(&w->special, n, sizeof *w->special) ||
         grow(&w->breaks, n, sizeof *w->breaks) ||
-        grow(&w->reach[0], n, sizeof **w->reach) || grow(&w->reach[1], n, sizeof **w->reach) ||
+        grow(&w->reach[0], n / 64 + 1, sizeof **w->reach) || grow(&w->reach[1], n / 64 + 1, sizeof **w->reach) ||
         grow(&w->hash, n, sizeof *w->hash) || grow(&w->unit_hash, n, sizeof *w->unit_hash) ||
         grow(&w->spans, n, sizeof *w->spans))
         return -1;
@@ -802,7 +802,7 @@ static int push_entry(Worker *w, int value) {
     return 0;
 }
 
-enum { REST, ALIASES, CUES, SCOPES, PHRASES, MORE, CUE, HAS };
+enum { REST, ALIASES, CUES, SCOPES, PHRASES, CUE, HAS_CUE, SCOPE, HAS_SCOPE, MORE };
 
 /* Add to the entry at `start`, of which this list is the last one, the phrases whose first part has this hash; no cue
  * or scope of one part twice. */
@@ -838,6 +838,7 @@ static int own_group(const Kernel *k, u64 h) {
 static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, const size_t *edge, size_t chars, int group,
                          const int32_t *rest, u32 *next) {
     size_t start = w->entry_used, marks;
+    int *entry, *list;
     for (int i = 0; i < HEADER; i++)
         if (push_entry(w, 0) < 0) return -1;
     for (int c = 0; rest && c < k->lanes; c++, w->entries[start + REST]++)
@@ -865,11 +866,14 @@ static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, co
         const Phrase *p = &k->phrases[w->entries[i]];
         *next |= p->count == 1 || p->parts[1].star ? ~0u : 1u << (p->parts[1].hash & 31);
     }
-    w->entries[start + HAS] = w->entries[start + CUES] > 0;
-    w->entries[start + MORE] = w->entry_used - start - HEADER > (size_t)w->entries[start + HAS];
-    if (w->entries[start + HAS])
-        w->entries[start + CUE] = w->entries[start + HEADER + (size_t)(w->entries[start + REST] + w->entries[start + ALIASES])];
-    marks = (size_t)w->entries[start + CUES] + (size_t)w->entries[start + SCOPES] + (size_t)w->entries[start + PHRASES];
+    entry = w->entries + start;
+    list = entry + HEADER + entry[REST] + entry[ALIASES];
+    entry[HAS_CUE] = entry[CUES] > 0;
+    entry[HAS_SCOPE] = entry[SCOPES] > 0;
+    if (entry[HAS_CUE]) entry[CUE] = *list;
+    if (entry[HAS_SCOPE]) entry[SCOPE] = list[entry[CUES]];
+    entry[MORE] = w->entry_used - start - HEADER > (size_t)(entry[HAS_CUE] + entry[HAS_SCOPE]);
+    marks = (size_t)entry[CUES] + (size_t)entry[SCOPES] + (size_t)entry[PHRASES];
     if (marks > w->most) w->most = marks;
     return (int64_t)start;
 }
@@ -1004,7 +1008,9 @@ INLINE void find_phrases(const Kernel *k, Worker *w, const Words *words, size_t 
         size_t i = w->special[s], here[2];
         const int *entry = w->entries + w->entry[words->row[i]], *list = entry + HEADER;
         w->marks[marks] = (Mark){entry[CUE], (u32)i, (u32)i};
-        marks += (size_t)entry[HAS];
+        marks += (size_t)entry[HAS_CUE];
+        w->scopes[scopes] = (Mark){entry[SCOPE], (u32)i, (u32)i};
+        scopes += (size_t)entry[HAS_SCOPE];
         if (!entry[MORE]) continue; /* as mostly */
         for (int c = 0; c < entry[REST]; c++) grams[c] += list[c];
         list += entry[REST];
@@ -1017,7 +1023,7 @@ INLINE void find_phrases(const Kernel *k, Worker *w, const Words *words, size_t 
         list += entry[ALIASES];
         for (int c = 1; c < entry[CUES]; c++) w->marks[marks++] = (Mark){list[c], (u32)i, (u32)i};
         list += entry[CUES];
-        for (int c = 0; c < entry[SCOPES]; c++) w->scopes[scopes++] = (Mark){list[c], (u32)i, (u32)i};
+        for (int c = 1; c < entry[SCOPES]; c++) w->scopes[scopes++] = (Mark){list[c], (u32)i, (u32)i};
         list += entry[SCOPES];
         here[0] = marks;
         here[1] = scopes;
@@ -1102,36 +1108,30 @@ INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups,
     return found;
 }
 
-/* How many negations and concessions reach each word (w->reach); gives the last turn's first word. */
+/* Which words negations and concessions reach (w->reach); gives the last turn's first word. */
 static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, size_t scopes) {
-    size_t limit = 0;
-    int concessions = 0;
-    memset(w->reach[0], 0, (n + 1) * sizeof **w->reach);
-    memset(w->reach[1], 0, (n + 1) * sizeof **w->reach);
+    size_t limit = 0, begun = 0, done = 0; /* the words that the last concession reached */
+    memset(w->reach[0], 0, (n / 64 + 1) * sizeof **w->reach);
+    memset(w->reach[1], 0, (n / 64 + 1) * sizeof **w->reach);
     for (size_t i = 0; i < scopes; i++) {
         const Mark *scope = &w->scopes[i];
-        size_t from = (size_t)scope->last + 1, to;
+        size_t from = (size_t)scope->last + 1, to = from + NEGATION_REACH < n ? from + NEGATION_REACH : n;
         if (scope->cue == 3) {
             if (scope->first > limit) limit = scope->first;
             continue;
         }
         if (scope->cue == 2) {
-            if (!concessions++) clause_breaks(k, w, s, size, n);
-            to = (size_t)w->breaks[scope->last + 1] + 1;
-        } else {
-            to = from + NEGATION_REACH < n ? from + NEGATION_REACH : n;
+            if (!done) clause_breaks(k, w, s, size, n);
+            if (from >= begun && from < done) continue; /* nothing new, and long texts take linear time */
+            begun = from;
+            done = to = (size_t)w->breaks[from] + 1;
         }
-        if (from < to) {
-            w->reach[scope->cue - 1][from]++;
-            w->reach[scope->cue - 1][to]--;
-        }
-    }
-    for (size_t j = 1; j <= n; j++) {
-        w->reach[0][j] += w->reach[0][j - 1];
-        w->reach[1][j] += w->reach[1][j - 1];
+        for (; from < to; from++) w->reach[scope->cue - 1][from / 64] |= 1ull << (from % 64);
     }
     return limit;
 }
+
+INLINE int is_reached(const u64 *reach, size_t word) { return (int)(reach[word / 64] >> (word % 64) & 1); }
 
 /* Add a cue's rows of the lexicon and the context block. */
 INLINE void add_cue(const Kernel *k, int lanes, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
@@ -1152,8 +1152,8 @@ INLINE void lexicon(const Kernel *k, Worker *w, int lanes, const u8 *s, size_t s
         size_t limit = find_reach(k, w, s, size, n, scopes);
         for (size_t i = 0; i < marks; i++) {
             const Mark mark = w->marks[i];
-            if (w->reach[0][mark.first] > 0) add_cue(k, lanes, 1, mark.cue, c, sums, counts);
-            if (w->reach[1][mark.first] > 0) add_cue(k, lanes, 2, mark.cue, c, sums, counts);
+            if (is_reached(w->reach[0], mark.first)) add_cue(k, lanes, 1, mark.cue, c, sums, counts);
+            if (is_reached(w->reach[1], mark.first)) add_cue(k, lanes, 2, mark.cue, c, sums, counts);
             if (mark.first < limit) add_cue(k, lanes, 3, mark.cue, c, sums, counts);
         }
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -152,11 +153,10 @@ class Classifier:
         counts = dict.fromkeys(BLOCKS, 0.0)
         for occurrence in occurrences:
             counts[occurrence.block] += occurrence.share
-        width = len(self.columns)
-        weights = np.zeros((len(occurrences), width))
-        for i, occurrence in enumerate(occurrences):
-            row = heads.rows[heads.index[occurrence.block].get(occurrence.key, heads.unknown)]
-            weights[i] = row * (occurrence.share / np.sqrt(counts[occurrence.block]))
+        unknown = heads.unknown
+        rows = [heads.index[occurrence.block].get(occurrence.key, unknown) for occurrence in occurrences]
+        scales = np.array([occurrence.share / math.sqrt(counts[occurrence.block]) for occurrence in occurrences])
+        weights = heads.rows[rows] * scales[:, None]
         bias = np.array(heads.bias)
         logits = bias + weights.sum(axis=0)
         probabilities = self._scorer.probabilities(logits[None, :])[0]
@@ -165,9 +165,9 @@ class Classifier:
                 logit=float(logits[c]),
                 probability=float(probabilities[c]),
                 bias=float(bias[c]),
-                contributions=tuple(_merged(text, occurrences, weights[:, c])),
+                contributions=contributions,
             )
-            for c in range(width)
+            for c, contributions in enumerate(_merged(text, occurrences, weights))
         ]
         topics = len(self.schema.topics)
         size = len(self.schema.stances)
@@ -197,12 +197,18 @@ class Classifier:
         return [self.model.decisions[column.key].needed(min_precision) for column in self.columns]
 
 
-def _merged(text: str, occurrences: Sequence[Any], weights: Floats) -> list[Contribution]:
-    """One contribution per feature and place; a word's character n-grams count as one."""
-    sums: dict[tuple[int, int, str], float] = {}
-    for occurrence, weight in zip(occurrences, weights.tolist(), strict=True):
-        name = {"char": "spelling", "word": "words"}.get(occurrence.block, occurrence.key)
-        place = (occurrence.start, occurrence.end, name)
-        sums[place] = sums.get(place, 0.0) + weight
-    found = [Contribution(s, e, text[s:e], name, weight) for (s, e, name), weight in sums.items() if weight != 0.0]
-    return sorted(found, key=lambda c: (-abs(c.weight), c.start, c.end))
+def _merged(text: str, occurrences: Sequence[Any], weights: Floats) -> Iterator[tuple[Contribution, ...]]:
+    """For each column one contribution per feature and place, the heaviest first; a word's n-grams count as one."""
+    import numpy as np
+
+    names = {"char": "spelling", "word": "words"}
+    numbers: dict[tuple[int, int, str], int] = {}
+    places = [numbers.setdefault((o.start, o.end, names.get(o.block, o.key)), len(numbers)) for o in occurrences]
+    sums = np.zeros((len(numbers), weights.shape[1]))
+    np.add.at(sums, places, weights)
+    pieces = [(start, end, text[start:end], name) for start, end, name in numbers]
+    starts, ends = (np.array([piece[i] for piece in pieces], dtype=np.int64) for i in (0, 1))
+    for column in sums.T:
+        order = np.lexsort((ends, starts, -np.abs(column)))
+        heaviest = order[: np.count_nonzero(column)]  # zeros come last
+        yield tuple(Contribution(*pieces[i], w) for i, w in zip(heaviest, column[heaviest].tolist(), strict=True))

@@ -209,6 +209,8 @@ def _merged(text: str, occurrences: Sequence[Any], weights: Floats) -> Iterator[
     pieces = [(start, end, text[start:end], name) for start, end, name in numbers]
     starts, ends = (np.array([piece[i] for piece in pieces], dtype=np.int64) for i in (0, 1))
     for column in sums.T:
-        order = np.lexsort((ends, starts, -np.abs(column)))
-        heaviest = order[: np.count_nonzero(column)]  # zeros come last
-        yield tuple(Contribution(*pieces[i], w) for i, w in zip(heaviest, column[heaviest].tolist(), strict=True))
+        order = np.lexsort((ends, starts, -np.abs(column)))[: np.count_nonzero(column)]  # zeros would come last
+        numbered: list[int] = order.tolist()
+        yield tuple(
+            Contribution(*pieces[i], weight) for i, weight in zip(numbered, column[order].tolist(), strict=True)
+        )

@@ -16,6 +16,7 @@ from stance.cli_options import (
     FigureFormatOption,
     OutputOption,
     SchemaOption,
+    check_output,
     output_file,
     schema_of,
     tell,
@@ -61,6 +62,7 @@ def coder_agreement(
     from stance.report_figures import agreement_table, plain_json
     from stance.terminal import Screen
 
+    check_output(output, *(paths or [LABELS]), schema)
     known, coders, articles = _coders(paths, schema)
     pairs = list(itertools.combinations(coders, 2))
     if not pairs:
@@ -104,6 +106,7 @@ def merge_coders(
     """
     from stance.annotations import merge
 
+    check_output(output, *(paths or [LABELS]), adjudication, schema)
     known, coders, _ = _coders(paths, schema)
     if not coders:
         raise LabelError(

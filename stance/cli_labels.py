@@ -18,6 +18,7 @@ from stance.cli_options import (
     LABELS,
     OutputOption,
     SchemaOption,
+    check_output,
     existing,
     output_file,
     schema_of,
@@ -89,6 +90,7 @@ def sentences(
     """
     from stance.gold import sentences_to_label
 
+    check_output(output, folder)
     found = [s for s in sentences_to_label(existing(folder, "articles")) if not article or s.article in article]
     if not found:
         raise LabelError(f"no article has the id {', '.join(article or ())}", file=folder)
@@ -162,6 +164,7 @@ def hydrate_labels(
     from stance.labels import write_rows
     from stance.standoff import hydrate
 
+    check_output(output, standoff, articles, schema)
     known = schema_of(standoff.parent.parent, schema)
     found = hydrate(existing(standoff, "stand-off labels"), existing(articles, "articles"), known)
     write_rows(found.rows, output, known)

@@ -81,6 +81,32 @@ def output_file(path: Path | None, *, mark: bool = False) -> Iterator[TextIO]:
             staged.unlink(missing_ok=True)
 
 
+def check_output(output: Path | None, *read: str | Path | None, option: str = "--output") -> None:
+    """Refuse to replace what is read: a file, or one in a folder or a model.
+
+    Args:
+        read: paths, shipped models' names, and what is neither.
+
+    Raises:
+        OptionError: ``output`` is one of them, or is there and lies in one.
+    """
+    from stance.model_folder import shipped_models
+
+    if output is None or not output.exists():
+        return
+    for given in read:
+        path = shipped_models().get(str(given), Path(str(given)[:4096]))
+        if given is None or str(given) == STDIN or not os.path.exists(path):
+            continue
+        if output.samefile(path):
+            raise OptionError(f"{option} {output} is what is read: it would be replaced; name another file")
+        if path.resolve() in output.resolve().parents:
+            raise OptionError(
+                f"{option} {output} is there already, in {path}, which is read: it would be replaced; name another "
+                "file, or take this one away first"
+            )
+
+
 def write_json(value: Any, output: Path | None) -> None:
     """One indented JSON document."""
     with output_file(output) as file:

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from stance import DEFAULT_MODEL, __version__
-from stance.cli_options import STDIN, ModelOption, OutputOption, output_file, read_lines, read_stdin, tell
+from stance.cli_options import (
+    STDIN,
+    ModelOption,
+    OutputOption,
+    check_output,
+    output_file,
+    read_lines,
+    read_stdin,
+    tell,
+)
 from stance.errors import OptionError
 
 if TYPE_CHECKING:
@@ -120,9 +129,10 @@ def classify(
     from stance.html_report import ReadArticle
 
     given = paths or _piped()
-    for name, written in (("--output", output), ("--html", html)):
-        if written is not None and any(_same_file(written, path) for path in given):
-            raise OptionError(f"{name} {written} is what is read: it would be replaced; name another file")
+    check_output(output, *given, model)
+    check_output(html, *given, model, option="--html")
+    if html is not None and output is not None and html.resolve() == output.resolve():
+        raise OptionError(f"--output and --html both name {html}: give each a file of its own")
     if column is not None and not column:
         raise OptionError("--column: expected a column's name, got a blank one")
     if html is not None and (lines or column):
@@ -275,11 +285,6 @@ def _read_all(given: Sequence[str]) -> Iterator[Article]:
             yield article_from_text(path)
         else:
             yield from read_articles(path)
-
-
-def _same_file(written: Path, given: str) -> bool:
-    """Whether a path to write to is a file that was named to be read."""
-    return written.exists() and given != STDIN and os.path.exists(given[:4096]) and written.samefile(given)
 
 
 def _is_text(argument: str) -> bool:

@@ -17,12 +17,13 @@ from stance.cli_options import (
     FigureFormatOption,
     OutputOption,
     SplitOption,
+    check_output,
     existing,
     output_file,
     tell,
     write_json,
 )
-from stance.errors import LabelError, ModelError, OptionError
+from stance.errors import LabelError, ModelError, OptionError, listed
 from stance.options import Options
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def train(
 
     for each in labels:
         existing(each, "labels (a folder or a .csv, .tsv, .jsonl or .parquet file)")
+    if splits and not any(each.is_dir() for each in labels):
+        raise OptionError(f"--splits are of labels folders: {listed(map(str, labels))} has none")
     parts = tuple(splits or ("train",))
     check_replaceable(out)  # before the work, not after it
     old = _model_at(out)
@@ -166,6 +169,7 @@ def evaluate(
 
     if (labels is None) == (standoff is None):
         raise OptionError("evaluate: expected either LABELS or --standoff FILE --articles FOLDER")
+    check_output(output, model, labels, standoff, articles)
     classifier = stance.load(model)
     if standoff is not None:
         result = _evaluate_standoff(classifier, standoff, articles, seed)
@@ -202,6 +206,7 @@ def compare(
     from stance.report_figures import plain_json, print_comparison
     from stance.terminal import Screen
 
+    check_output(output, old, new, labels)
     found = stance.compare(stance.load(old), stance.load(new), existing(labels, "labels"), split=split)
     if format is FigureFormat.json:
         write_json(plain_json(dataclasses.asdict(found)), output)

@@ -27,7 +27,7 @@ from stance.metrics import (
 )
 from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Schema
-from stance.sources import folders
+from stance.sources import SPLITS, folders
 
 RESAMPLES = 1000
 
@@ -107,12 +107,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two models on the same sentences: figures with paired intervals, and every changed decision."""
+    """Two models on the same sentences: figures with paired intervals, and every changed decision.
+
+    Attributes:
+        trained_on_these: whether one of them was trained on just these sentences, so that the figures flatter it.
+    """
 
     sentences: int
     articles: int
     differences: tuple[Difference, ...]
     changes: tuple[Change, ...]
+    trained_on_these: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +170,17 @@ def evaluate(
     Args:
         model: what to measure.
         source: a labels folder, a label file, a DataFrame, a Dataset, or rows.
-        split: which of a labels folder's gold files; not looked at for other sources.
+        split: which of a labels folder's gold files; of other sources, train, dev and test all mean the whole.
         seed, resamples: of the bootstrap.
 
     Raises:
         LabelError: the labels do not fit the model's schema, or there are none.
+        OptionError: another split of a source that has none.
     """
     _check_model(model)
-    chosen = split if folders(source) else None
-    rows = read_rows(source, model.schema, splits=(chosen,) if chosen else None)
-    return evaluate_rows(model, rows, seed=seed, resamples=resamples, split=chosen)
+    splits = _splits(source, split)
+    rows = read_rows(source, model.schema, splits=splits)
+    return evaluate_rows(model, rows, seed=seed, resamples=resamples, split=splits[0] if splits else None)
 
 
 def _check_model(model: object) -> None:
@@ -207,6 +213,11 @@ def evaluate_rows(
         split=split,
         trained_on_these=_trained_on(model, rows),
     )
+
+
+def _splits(source: Any, split: str | None) -> tuple[str, ...] | None:
+    """What to read of the source: all of it where there are no splits and one of the usual ones is asked for."""
+    return None if not split or (split in SPLITS and not folders(source)) else (split,)
 
 
 def _trained_on(model: Classifier, rows: Sequence[LabelledSentence]) -> bool:
@@ -261,7 +272,7 @@ def compare(
                 f"compare: the two models must have the same {what}, got {', '.join(one) or 'none'} and "
                 f"{', '.join(other) or 'none'}: evaluate each on its own labels"
             )
-    rows = read_rows(source, new.schema, splits=(split,) if split and folders(source) else None)
+    rows = read_rows(source, new.schema, splits=_splits(source, split))
     texts = [row.text for row in rows]
     before, after = (ModelSystem(model, "model").decide(texts) for model in (old, new))
     return Comparison(
@@ -269,6 +280,7 @@ def compare(
         articles=len({row.article for row in rows}),
         differences=paired(before, after, rows, new.schema, seed=seed, resamples=resamples),
         changes=tuple(_changes(rows, before, after, new.schema)),
+        trained_on_these=_trained_on(old, rows) or _trained_on(new, rows),
     )
 
 

@@ -87,7 +87,10 @@ def infer_schema(source: Source) -> Schema:
         topics.update(_topics(row))
         if isinstance(stances := row.values.get("stances"), Mapping):
             targets.update(dict.fromkeys(str(target) for target in stances))
-    for column, values in _columns(found).items():
+    columns = _columns(found)
+    if found and "text" not in columns and not any(_like(column, ("text",)) for column in columns):
+        raise found[0].error(f"there is no column 'text'; found {', '.join(columns)}")
+    for column, values in columns.items():
         if column == "stance" or _is_target(column, values):
             targets[column] = None
     if not topics and not targets:

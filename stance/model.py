@@ -49,6 +49,9 @@ class Column:
         """``"sanctions"`` for a topic, ``"china_ties:favor"`` for a stance."""
         return self.name if self.stance is None else f"{self.name}:{self.stance}"
 
+    def __str__(self) -> str:
+        return self.key
+
 
 def columns_of(schema: Schema) -> tuple[Column, ...]:
     """Output columns in their fixed order: topics, then each target's stances."""

@@ -20,6 +20,9 @@ _FEW_ARTICLES = 10
 """Below this a bootstrap over articles sees too little to trust its intervals."""
 
 
+_SEED_NOTE = "another seed of training moves such figures, too, by up to some 0.006 with thousands of sentences"
+
+
 def print_evaluation(screen: Screen, result: EvaluationResult) -> None:
     """The model beside its baselines, then each label on its own."""
     split = f", split {result.split}" if result.split else ""
@@ -71,7 +74,10 @@ def print_comparison(screen: Screen, found: Comparison, *, show: int, more: str 
         more: how to see the rest.
     """
     screen.line(_measured_on(found.sentences, found.articles))
+    if found.trained_on_these:
+        screen.line(Cell("one of them was trained on just these sentences: what it remembers is no measure", "bold"))
     screen.line(Cell(_intervals_note(found.articles), "dim"))
+    screen.line(Cell(_SEED_NOTE, "dim"))
     screen.table(differences_table(found.differences, intervals=found.articles > 1))
     screen.line()
     print_changes(screen, found.changes, show=show, more=more)
@@ -178,7 +184,7 @@ def print_model_changes(screen: Screen, old: Model, new: Model) -> None:
         Column("new - old", right=True),
     )
     screen.table(Table(columns, tuple(rows)))
-    screen.line(Cell("of one draw of folds each: another seed moves such figures, too", "dim"))
+    screen.line(Cell(f"of one draw of folds each: {_SEED_NOTE}", "dim"))
 
 
 def agreement_table(columns: Sequence[Agreement], title: str) -> Table:

@@ -195,7 +195,7 @@ def _fit(rows: Sequence[LabelledSentence], schema: Schema, options: Options, pro
         truth = head.truth
         if not head.is_topic and NEUTRAL in truth.classes and truth.classes.index(NEUTRAL) not in truth.labels:
             progress(f"no sentence is {NEUTRAL} toward {head.output.name}: the model will take a side on every one")
-    progress(f"{len(heads)} heads, {options.folds} folds, {design.width:,} features")
+    progress(f"{len(heads)} head{'s' * (len(heads) != 1)}, {options.folds} folds, {design.width:,} features")
     list(starting)  # all are there
     fitted = _fit_heads(design, heads, folds, options)
     return Model(

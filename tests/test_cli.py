@@ -211,6 +211,46 @@ def test_classify_never_replaces_what_it_reads(run: Run, tiny_folder: Path, tmp_
     assert table.read_text(encoding="utf-8") == "number,headline\n1,One\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "classify -m {model} {labels}/gold/dev.jsonl -o {output}",
+        "evaluate {model} {labels} --split dev -o {output}",
+        "compare {model} {model} {labels} -o {output}",
+        "labels sentences {labels} -o {output}",
+        "labels agreement {labels} -o {output}",
+        "labels merge {labels} -o {output}",
+        "labels hydrate {labels}/gold/dev.jsonl --articles {labels} -o {output}",
+    ],
+)
+@pytest.mark.parametrize("place", ["{labels}/gold/dev.jsonl", "{labels}/../again/gold/dev.jsonl"])
+def test_no_output_replaces_what_is_read(
+    run: Run, tiny_folder: Path, tiny_labels: Path, command: str, place: str
+) -> None:
+    (tiny_labels.parent / "again").symlink_to(tiny_labels)
+    output = Path(place.format(labels=tiny_labels))
+    before = output.read_bytes()
+    found = run(*command.format(model=tiny_folder, labels=tiny_labels, output=output).split())
+    assert found.code == 2
+    assert found.err.startswith(f"stance: --output {output} is ")
+    assert "which is read: it would be replaced" in found.err or "what is read: it would be replaced" in found.err
+    assert output.read_bytes() == before
+
+
+def test_no_output_replaces_a_part_of_the_model(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, model := tmp_path / "model")
+    found = run("classify", "-m", model, "Norland praised Southmark.", "-o", model / "model.json")
+    assert found.err.startswith(f"stance: --output {model / 'model.json'} is there already, in {model}, which is read")
+    found = run("classify", "-m", model, "Norland praised Southmark.", "-o", model / "new.csv")
+    assert found.code == 0
+
+
+def test_table_and_page_are_two_files(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.csv"
+    found = run("classify", "-m", tiny_folder, "Norland praised Southmark.", "-o", both, "--html", both)
+    assert found.err == f"stance: --output and --html both name {both}: give each a file of its own\n"
+
+
 def test_a_page_never_replaces_the_article_that_it_shows(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     article = tmp_path / "story.html"
     article.write_text("<p>Norland praised Southmark.</p>", encoding="utf-8")
@@ -410,7 +450,7 @@ def test_train_over_a_model_tells_what_changed(run: Run, tiny_labels: Path, tmp_
     assert "labels and texts: changed" in out
     assert "option seed: 0 -> 1" in out
     assert re.search(r"out of fold +old +new +new - old\n", out)
-    assert "of one draw of folds each: another seed moves such figures, too" in out
+    assert "of one draw of folds each: another seed of training moves such figures, too" in out
     assert re.search(r"decisions? changed", out)
 
 
@@ -475,6 +515,24 @@ def test_compare_lists_figures_and_changes(run: Run, tiny_folder: Path, tiny_lab
     out = run("compare", tiny_folder, tiny_folder, tiny_labels).out
     assert "stance macro F1: union" in out
     assert "no decisions changed" in out
+
+
+def test_compare_on_the_training_sentences_says_so(run: Run, tiny_folder: Path, tiny_labels: Path) -> None:
+    remark = "one of them was trained on just these sentences: what it remembers is no measure"
+    run("train", tiny_labels, "--out", tiny_labels / "model", "--folds", "2")
+    model = tiny_labels / "model"
+    assert remark in run("compare", tiny_folder, model, tiny_labels, "--split", "train").out
+    assert remark not in run("compare", tiny_folder, model, tiny_labels, "--split", "dev").out
+
+
+def test_splits_that_there_are_not_are_refused(run: Run, tiny_folder: Path, tiny_labels: Path) -> None:
+    rows = tiny_labels / "gold" / "dev.jsonl"
+    assert "--splits are of labels folders" in run("train", rows, "--out", "m", "--splits", "dev").err
+    assert (
+        "splits must be left out unless the source is a labels folder"
+        in run("evaluate", tiny_folder, rows, "--split", "foo").err
+    )
+    assert run("evaluate", tiny_folder, rows, "--split", "dev").code == 0
 
 
 def test_compare_json(run: Run, tiny_folder: Path, tiny_labels: Path) -> None:

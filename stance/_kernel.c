@@ -284,7 +284,7 @@ INLINE u64 *weights_slot(const Weights *t, size_t lanes, u64 h) { return t->slot
 INLINE void weights_ahead(const Weights *t, size_t lanes, u64 h) {
     const u64 *slot = weights_slot(t, lanes, h);
     PREFETCH(slot);
-    if (lanes != 12) PREFETCH(slot + lanes / 4); /* those of twelve lie in one line */
+    if (lanes != 12) PREFETCH(slot + lanes / 4); /* those of twelve lie in one line, in large tables */
 }
 
 static const u8 NOTHING[2 * 256]; /* a row of zeros */
@@ -313,7 +313,11 @@ INLINE const u8 *weights_get(const Weights *t, size_t lanes, u64 h) {
 /* Add a row of `width` little-endian numbers; -1 if the hash has one. */
 static int weights_add(Weights *t, u64 h, const u8 *row, size_t width) {
     u64 *slot = weights_slot(t, t->lanes, h);
-    if (t->size >= t->limit || h <= 1) return -1;
+    if (t->size >= t->limit) return -1;
+    if (h <= 1) { /* of an empty key: no word has it */
+        t->size++;
+        return 0;
+    }
     if (*slot) {
         if ((*slot ^ h) <= 1) return -1;
         *slot |= 1;
@@ -1108,30 +1112,33 @@ INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups,
     return found;
 }
 
+INLINE int is_reached(const u64 *reach, size_t word) { return (int)(reach[word / 64] >> (word % 64) & 1); }
+
 /* Which words negations and concessions reach (w->reach); gives the last turn's first word. */
 static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, size_t n, size_t scopes) {
-    size_t limit = 0, begun = 0, done = 0; /* the words that the last concession reached */
+    size_t limit = 0;
+    int concessions = 0;
     memset(w->reach[0], 0, (n / 64 + 1) * sizeof **w->reach);
     memset(w->reach[1], 0, (n / 64 + 1) * sizeof **w->reach);
     for (size_t i = 0; i < scopes; i++) {
         const Mark *scope = &w->scopes[i];
-        size_t from = (size_t)scope->last + 1, to = from + NEGATION_REACH < n ? from + NEGATION_REACH : n;
+        size_t from = (size_t)scope->last + 1, to;
         if (scope->cue == 3) {
             if (scope->first > limit) limit = scope->first;
             continue;
         }
         if (scope->cue == 2) {
-            if (!done) clause_breaks(k, w, s, size, n);
-            if (from >= begun && from < done) continue; /* nothing new, and long texts take linear time */
-            begun = from;
-            done = to = (size_t)w->breaks[from] + 1;
+            if (!concessions++) clause_breaks(k, w, s, size, n);
+            /* Where another one reaches, it does so to the end of the clause: long texts take linear time. */
+            for (to = (size_t)w->breaks[from] + 1; from < to && !is_reached(w->reach[1], from); from++)
+                w->reach[1][from / 64] |= 1ull << (from % 64);
+        } else {
+            for (to = from + NEGATION_REACH < n ? from + NEGATION_REACH : n; from < to; from++)
+                w->reach[0][from / 64] |= 1ull << (from % 64);
         }
-        for (; from < to; from++) w->reach[scope->cue - 1][from / 64] |= 1ull << (from % 64);
     }
     return limit;
 }
-
-INLINE int is_reached(const u64 *reach, size_t word) { return (int)(reach[word / 64] >> (word % 64) & 1); }
 
 /* Add a cue's rows of the lexicon and the context block. */
 INLINE void add_cue(const Kernel *k, int lanes, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
@@ -1233,8 +1240,10 @@ static TWELVES void take_pairs_twelves(const Kernel *k, const u64 *hash, size_t 
         __m128i four = _mm_setzero_si128();
         for (stop = count - i < EXACT ? count : i + EXACT; i < stop; i++) {
             const u8 *row = weights_get(&table, 12, hash[i]);
+            double last; /* four numbers, fetched without a detour by way of integers */
+            memcpy(&last, row + 16, sizeof last);
             eight = _mm256_add_epi32(eight, _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)row)));
-            four = _mm_add_epi32(four, _mm_cvtepi16_epi32(_mm_castpd_si128(_mm_load_sd((const double *)(const void *)(row + 16)))));
+            four = _mm_add_epi32(four, _mm_cvtepi16_epi32(_mm_castpd_si128(_mm_set_sd(last))));
         }
         add_twelve(sums, eight, four);
     }
@@ -1344,7 +1353,7 @@ INLINE int begin(const Kernel *k, Worker *w, Shape shape, Pending *p, double *su
         lexicon(k, w, shape.lanes, s, size, n, found.groups, counts[1], counts[2], sums + 2 * shape.lanes, p->counts);
     p->pairs = p->units - 1;
     if (need_pairs(w, p->pairs) < 0) return -1;
-    hash_pairs(k, shape.lanes, w->unit_hash, p->pairs, w->pair + w->pair_used);
+    if (p->pairs) hash_pairs(k, shape.lanes, w->unit_hash, p->pairs, w->pair + w->pair_used);
     w->pair_used += p->pairs;
     return 0;
 }

@@ -6,8 +6,8 @@ import importlib
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, repeat
-from operator import itemgetter
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -119,27 +119,39 @@ class CompiledScorer:
         scores = np.empty((len(chunk), self._width))
         starts = range(0, len(chunk), SLICE if threads > 1 else max(1, len(chunk)))
         untaken = iter(starts)
+        done: list[int] = []
         faults: list[tuple[int, BaseException]] = []
 
         def work() -> None:
-            for start in untaken:
-                stop = min(start + starts.step, len(chunk))
-                try:
+            start = -1
+            try:
+                for start in untaken:
+                    if faults:
+                        break
+                    stop = min(start + starts.step, len(chunk))
                     self._kernel.score(chunk, start, stop, first, scores[start:stop])
-                except BaseException as fault:
-                    faults.append((start, fault))
-                if faults:
-                    break
+                    done.append(start)
+            except BaseException as fault:
+                faults.append((start, fault))
 
         # This thread is one of them: a pool, which waits for its own, gained half as much.
         others = [Thread(target=work) for _ in range(min(threads, len(starts)) - 1)]
-        for other in others:
-            other.start()
-        work()
-        for other in others:
-            other.join()
-        if faults:  # slices are taken in order, so none that comes before has been left out
-            raise min(faults, key=itemgetter(0))[1]
+        try:
+            with suppress(RuntimeError):  # the system gives no more threads: fewer do it
+                for other in others:
+                    other.start()
+            work()
+        except BaseException as fault:
+            faults.append((-1, fault))  # which stops the others
+        finally:
+            for other in others:
+                if other.ident is not None:
+                    other.join()
+        if faults:
+            # Slices are taken in order, so none before the first fault has been left out; but an interrupt goes first.
+            raise min(faults, key=lambda fault: (isinstance(fault[1], Exception), fault[0]))[1]
+        if len(done) < len(starts):
+            raise RuntimeError("a thread ended before its work did")
         return scores
 
     def _joined(self, parts: list[bytes]) -> Floats:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 SIZES = {"U8": 1, "I16": 2, "F32": 4}
 """Bytes a number, of the types that models hold."""
 HEADER_LIMIT = 100_000_000
+"""Bytes of a header, and numbers along one side of an array: more would take long to refuse."""
 
 
 class Tensor(NamedTuple):
@@ -57,7 +58,12 @@ def _tensor(name: str, entry: Any, body: memoryview) -> Tensor:
         raise ValueError(f"{name}: expected numbers of type {', '.join(SIZES)}, got {dtype!r}")
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise ValueError(f"{name}: expected a shape and two offsets, got {shape!r} and {offsets!r}")
-    if math.prod(shape) * SIZES[dtype] != offsets[1] - offsets[0] or offsets[1] > len(body):
+    if (
+        len(shape) > 8
+        or max(shape, default=0) > HEADER_LIMIT
+        or math.prod(shape) * SIZES[dtype] != offsets[1] - offsets[0]
+        or offsets[1] > len(body)
+    ):
         raise ValueError(f"{name}: shape {shape!r} and offsets {offsets!r} do not fit together")
     return Tensor(dtype, tuple(shape), body[slice(*offsets)])
 

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import pairwise, product
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -282,6 +283,41 @@ def test_what_is_no_string_is_named_by_its_index(default: Classifier, bad: objec
     for call in (default.classify, default.decision_function):
         with pytest.raises(TypeError, match=f"expected str at index 300, got {type(bad).__name__}"):
             call([*["a"] * 300, bad])  # type: ignore[list-item]
+
+
+def test_threads_that_the_system_does_not_give_are_done_without(
+    default: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"Beijing did not oppose sanctions on the North, {n % 7} aides said." for n in range(5000)]
+    alone = default.decision_function(texts)
+    start, started = Thread.start, []
+
+    def start_two(thread: Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", start_two)
+    assert (default.decision_function(texts, threads=6) == alone).all()
+    assert len(started) == 2
+
+
+def test_an_interrupt_stops_all_threads_and_is_told(default: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, calls = CompiledScorer(default.model), []
+
+    class Kernel:
+        def score(self, chunk: tuple[str, ...], start: int, *_: object) -> None:
+            calls.append(start)
+            raise KeyboardInterrupt if len(calls) == 3 else TypeError if len(calls) > 3 else ValueError("first")
+
+    monkeypatch.setattr(scorer, "_kernel", Kernel())
+    with pytest.raises(ValueError, match="first"):
+        scorer.logits(["a"] * 100_000, 1)
+    calls.append(0)
+    with pytest.raises(KeyboardInterrupt):
+        scorer.logits(["a"] * 100_000, 4)
+    assert len(calls) < 10
 
 
 def test_the_first_fault_is_told_whichever_thread_meets_it(default: Classifier) -> None:

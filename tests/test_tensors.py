@@ -61,6 +61,8 @@ def test_arrays_that_the_library_wrote_are_read_as_they_were() -> None:
         (file({"a": entry(0, 2, shape=[3])}, b"xy"), "do not fit together"),
         (file({"a": entry(0, 2, "I16")}, b"xy"), "do not fit together"),
         (file({"a": entry(0, 9)}, b"xy"), "do not fit together"),
+        (file({"a": entry(0, 1, shape=[1] * 9)}, b"x"), "do not fit together"),
+        (file({"a": entry(0, 0, shape=[10**4000] * 8)}, b""), "do not fit together"),
         (file({"a": entry(0, 1), "b": entry(2, 3)}, b"xyz"), "expected one at 1, got 2"),
         (file({"a": entry(0, 2), "b": entry(1, 3)}, b"xyz"), "expected one at 2, got 1"),
         (file({"a": entry(0, 1)}, b"xyz"), "expected 1 bytes of data, got 3"),

@@ -14,10 +14,13 @@ from stance.html_text import html_to_text
 from stance.jsonl import PathLike, read_jsonl
 from stance.records import Article
 
-__all__ = ["SUFFIXES", "article_from_text", "clean", "read_articles"]
+__all__ = ["SUFFIXES", "article_from_html", "article_from_text", "clean", "is_html", "read_articles"]
 
 _FENCE = re.compile(r"---[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_PAGE = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _PAIR = re.compile(r"([A-Za-z_][\w-]*)[ \t]*:(?:[ \t]+(.*))?")
 
 
@@ -62,6 +65,17 @@ def article_from_text(text: str, id: str = "text") -> Article:
         metadata, body_start = {}, 0
     metadata.pop("id", None)
     return Article(id=id, text=text, body_start=body_start, metadata=metadata)
+
+
+def article_from_html(page: str, id: str = "") -> Article:
+    """The article of a web page, its text extracted."""
+    text, metadata = html_to_text(page)
+    return Article(id=id, text=text, metadata=metadata)
+
+
+def is_html(text: str) -> bool:
+    """Whether a text begins as web pages do."""
+    return _PAGE.match(text) is not None
 
 
 def _files(path: Path) -> list[Path]:
@@ -110,8 +124,7 @@ def _read_text(file: Path) -> Iterator[Article]:
 
 
 def _read_html(file: Path) -> Iterator[Article]:
-    text, metadata = html_to_text(_decoded(file))
-    yield Article(id=file.stem, text=text, metadata=metadata)
+    yield article_from_html(_decoded(file), id=file.stem)
 
 
 def _read_json_lines(file: Path) -> Iterator[Article]:

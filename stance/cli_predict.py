@@ -274,13 +274,14 @@ def _articles(given: Sequence[str], *, show: bool) -> Iterator[Article]:
 
 
 def _read_all(given: Sequence[str]) -> Iterator[Article]:
-    from stance.articles import article_from_text, read_articles
+    from stance.articles import article_from_html, article_from_text, is_html, read_articles
 
     for path in given:
         if not path.strip():
             raise OptionError("classify: expected a file, a folder or a text, got a blank argument")
         if path == STDIN:
-            yield article_from_text(read_stdin(), id="stdin")
+            text = read_stdin()
+            yield article_from_html(text, id="stdin") if is_html(text) else article_from_text(text, id="stdin")
         elif _is_text(path):
             yield article_from_text(path)
         else:

@@ -195,6 +195,19 @@ def test_classify_column_says_which_columns_there_are(run: Run, tiny_folder: Pat
     assert found.err == f"stance: {table}, line 1: {message}\n"
 
 
+@pytest.mark.parametrize(
+    "start", ["<html>", "<!DOCTYPE html>\n<html>", '<?xml version="1.0"?> <!-- a --> <HTML lang="en">']
+)
+def test_a_web_page_from_standard_input_is_read_as_one(run: Run, tiny_folder: Path, start: str) -> None:
+    page = f"{start}<body><nav>Home About</nav><p>Norland praised Southmark.</p></body></html>"
+    rows = run("classify", "-m", tiny_folder, "-f", "jsonl", "-", stdin=page.encode()).out.splitlines()
+    assert [json.loads(row)["text"] for row in rows] == ["Norland praised Southmark."]
+    rows = run(
+        "classify", "-m", tiny_folder, "-f", "jsonl", "-", stdin=b"Norland wrote <html> by hand."
+    ).out.splitlines()
+    assert [json.loads(row)["text"] for row in rows] == ["Norland wrote <html> by hand."]
+
+
 def test_classify_column_refuses_cells_that_are_no_text(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.jsonl"
     table.write_text('{"n": "One"}\n{"n": 2}\n', encoding="utf-8")

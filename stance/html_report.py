@@ -71,6 +71,7 @@ def page(
         f"<h1>{text(title)}</h1>",
         *_switch_labels(style),
         "</header>",
+        '<p class="hint">Point at a sentence, tap it, or step through with Tab, to see the words that decided.</p>',
         *(_contents(articles) if len(articles) > 1 else ()),
         "<main>",
         *(line for number, read in enumerate(articles, start=1) for line in _article(read, number, style)),
@@ -78,7 +79,6 @@ def page(
         _key(style),
         f"<footer>{text(note)}</footer>" if note else "",
         "</div>",
-        '<p class="hint">Point at a sentence, or step through with Tab, to see the words that decided.</p>',
     ]
     return HEAD.format(title=text(title), css=style_sheet(len(schema.targets))) + "\n".join(body) + "\n</body></html>\n"
 

@@ -146,7 +146,7 @@ footer { font-size: .78rem; margin-top: 1rem; overflow-wrap: anywhere }
 }
 @media (max-width:67.99rem) {
   .why { left: 0; right: 0; bottom: 0; top: auto; width: auto; max-height: 45vh; border-radius: .8rem .8rem 0 0 }
-  .hint { display: none }
+  .hint { position: static; width: auto; margin: .6rem 0 }
   .page { padding-bottom: 48vh }
   .s { scroll-margin-bottom: 48vh }
 }

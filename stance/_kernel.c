@@ -77,7 +77,7 @@ enum {
     CACHE_LIMIT = 1 << 16, /* words kept; texts scored together may go past it, the next begin anew */
     ROOTS = 512,          /* inverse square roots kept */
     EXACT = 1 << 15,      /* rows of 16 bits whose sum 32 bits always hold */
-    CHUNK = 256,          /* texts whose bytes are looked up at a time, while they are warm */
+    CHUNK = 128,          /* texts whose bytes are looked up at a time, while they are warm */
     BLOCK = 8192          /* texts whose predictions are made at a time */
 };
 

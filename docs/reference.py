@@ -1,7 +1,9 @@
 """Write docs/api.md: every public name of `stance` with its signature and docstring.
 
-python docs/reference.py            # write
-python docs/reference.py --check    # exit 1 where the page and the docstrings disagree
+    python docs/reference.py            # write
+    python docs/reference.py --check    # exit 1 where the page and the docstrings disagree
+
+A test holds the page to them.
 """
 
 from __future__ import annotations

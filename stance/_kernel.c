@@ -10,7 +10,7 @@
  * - Weights are whole numbers, times one step a block, so that sums are exact in any order, and each text's by itself:
  *   a score never depends on neighbours or threads.
  *
- * A feature is known by the 64-bit hash of its key, less the bits that say where in a table it is; the keys themselves
+ * A feature is known by the 64-bit hash of its key, less a bit or those that say where in a table it is; the keys themselves
  * are not compared. Loading refuses a model two of whose keys share so much. The hash has no secret: words can be made
  * that share one, and so each other's rows.
  *
@@ -365,9 +365,9 @@ typedef struct {
     Weights words, grams;    /* of the two large blocks */
     int32_t *rows;           /* the other blocks' rows, and a row of zeros */
     size_t row_count;        /* without that one */
-    double steps[5];         /* what a weight of 1 stands for, block by block */
+    double *steps;           /* what a weight of 1 stands for, block by block */
     u8 kinds[128];           /* of ASCII: 1 is of words, 2 ends a clause, 4 does so twice in a row */
-    double roots[ROOTS];          /* 1 / sqrt(i), and 0 */
+    double roots[ROOTS];     /* 1 / sqrt(i), and 0 */
     double *bias, *thresholds, *blank; /* the bias of all lanes */
     u8 *phrase_text;
     Part *parts;
@@ -404,7 +404,7 @@ typedef struct {
 /* What follows from the set of groups that a text names. */
 typedef struct {
     u64 groups, wholes; /* wholes: a bit for each set of groups that is all there */
-    int filled, whole, pairs, presences; /* whole: how many bits those are; the others count features */
+    int filled, pairs, presences; /* pairs, presences: how many features those are */
 } Company;
 
 /* A text that is being scored. */
@@ -429,8 +429,7 @@ typedef struct {
 enum {
     TOGETHER = 8,   /* texts that are scored together, */
     MUCH = 1 << 13, /* but for those that follow on so many bytes */
-    COMPANIES = 64, /* sets of groups kept, a power of two */
-    HEADER = 10     /* numbers at the head of an entry */
+    COMPANIES = 64  /* sets of groups kept, a power of two */
 };
 
 struct Worker {
@@ -806,7 +805,7 @@ static int push_entry(Worker *w, int value) {
     return 0;
 }
 
-enum { REST, ALIASES, CUES, SCOPES, PHRASES, CUE, HAS_CUE, SCOPE, HAS_SCOPE, MORE };
+enum { REST, ALIASES, CUES, SCOPES, PHRASES, CUE, HAS_CUE, SCOPE, HAS_SCOPE, MORE, HEADER }; /* the head of an entry */
 
 /* Add to the entry at `start`, of which this list is the last one, the phrases whose first part has this hash; no cue
  * or scope of one part twice. */
@@ -848,32 +847,30 @@ static int64_t new_entry(const Kernel *k, Worker *w, u64 h, const u8 *marked, co
     for (int c = 0; rest && c < k->lanes; c++, w->entries[start + REST]++)
         if (push_entry(w, rest[c]) < 0) return -1;
     if (!group && push_phrases(k, w, &k->aliases, h, ALIASES, start) < 0) return -1;
-    for (int list = CUES; list <= PHRASES; list++) {
-        if (push_phrases(k, w, &k->exact, h, list, start) < 0) return -1;
+    for (int kind = CUES; kind <= PHRASES; kind++) {
+        if (push_phrases(k, w, &k->exact, h, kind, start) < 0) return -1;
         for (size_t c = 1; c <= chars; c++) {
             u8 begin[4 * WORD_LIMIT + 8];
             size_t n = edge[c + 1] - 1;
             memset(begin + n, 0, 8);
             memcpy(begin, marked + 1, n);
-            if (push_phrases(k, w, &k->prefix, hash_bytes(begin, n), list, start) < 0) return -1;
+            if (push_phrases(k, w, &k->prefix, hash_bytes(begin, n), kind, start) < 0) return -1;
         }
     }
     if (w->entry_used == start + HEADER) {
         w->entry_used = start;
         return 0;
     }
-    *next = rest || w->entries[start + CUES] || w->entries[start + SCOPES] ? ~0u : 0;
-    for (size_t i = start + HEADER + (size_t)w->entries[start + REST]; i < w->entry_used; i++) {
-        size_t from_aliases = start + HEADER + (size_t)w->entries[start + REST];
-        size_t from_phrases = w->entry_used - (size_t)w->entries[start + PHRASES];
-        if (i >= from_aliases + (size_t)w->entries[start + ALIASES] && i < from_phrases) continue; /* no phrase's number */
-        const Phrase *p = &k->phrases[w->entries[i]];
-        *next |= p->count == 1 || p->parts[1].star ? ~0u : 1u << (p->parts[1].hash & 31);
-    }
     entry = w->entries + start;
     list = entry + HEADER + entry[REST] + entry[ALIASES];
     entry[HAS_CUE] = entry[CUES] > 0;
     entry[HAS_SCOPE] = entry[SCOPES] > 0;
+    *next = rest || entry[HAS_CUE] || entry[HAS_SCOPE] ? ~0u : 0;
+    for (int i = -entry[ALIASES]; i < entry[CUES] + entry[SCOPES] + entry[PHRASES]; i++) {
+        if (i >= 0 && i < entry[CUES] + entry[SCOPES]) continue; /* no phrase's number */
+        const Phrase *p = &k->phrases[list[i]];
+        *next |= p->count == 1 || p->parts[1].star ? ~0u : 1u << (p->parts[1].hash & 31);
+    }
     if (entry[HAS_CUE]) entry[CUE] = *list;
     if (entry[HAS_SCOPE]) entry[SCOPE] = list[entry[CUES]];
     entry[MORE] = w->entry_used - start - HEADER > (size_t)(entry[HAS_CUE] + entry[HAS_SCOPE]);
@@ -1104,7 +1101,6 @@ INLINE const Company *company(const Kernel *k, Worker *w, int lanes, u64 groups,
     for (int c = 0; c < k->contexts; c++) {
         if (k->context_mask[c] & ~groups) continue;
         found->wholes |= 1ull << c;
-        found->whole++;
         if (k->presence_row[k->groups + c] < 0) continue;
         join(presences, feature(k, lanes, k->presence_row[k->groups + c]), lanes);
         found->presences++;
@@ -1144,9 +1140,8 @@ static size_t find_reach(const Kernel *k, Worker *w, const u8 *s, size_t size, s
 INLINE void add_cue(const Kernel *k, int lanes, int variant, int cue, const Company *c, double *sums, size_t counts[3]) {
     add_feature(sums, feature(k, lanes, k->lexicon_row[variant * k->cues + cue]), lanes);
     counts[0]++;
-    for (u64 left = c->wholes; left; left &= left - 1)
+    for (u64 left = c->wholes; left; left &= left - 1, counts[1]++)
         add_feature(sums + lanes, feature(k, lanes, k->context_row[(lowest_bit(left) * 4 + variant) * k->cues + cue]), lanes);
-    counts[1] += (size_t)c->whole;
 }
 
 /* Sums, one after the other, and counts of the lexicon, context and presence blocks. */
@@ -1983,6 +1978,7 @@ static void Kernel_dealloc(Kernel *k) {
         k->idle = next;
     }
     free(k->rows);
+    free(k->steps);
     free(k->bias);
     free(k->thresholds);
     free(k->blank);
@@ -2033,15 +2029,11 @@ static int read_names(Kernel *k, PyObject *spec) {
     return 0;
 }
 
-/* The small blocks' rows, one after the other, as the file has them; and all blocks' steps. */
+/* The small blocks' rows, one after the other, as the file has them. */
 static int read_rows(Kernel *k, PyObject *spec) {
     PyObject *given = PyDict_GetItemString(spec, "rows");
-    double *steps;
     Py_buffer view;
     size_t width = 2 * (size_t)k->width;
-    if (read_doubles(spec, "steps", &steps, 5) < 0) return -1;
-    memcpy(k->steps, steps, sizeof k->steps);
-    free(steps);
     if (!given || PyObject_GetBuffer(given, &view, PyBUF_C_CONTIGUOUS) < 0) return -1;
     if ((size_t)view.len % width == 0 && (size_t)view.len / width < INT32_MAX) {
         k->row_count = (size_t)view.len / width;
@@ -2116,7 +2108,7 @@ static PyObject *Kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     cues = (size_t)k->cues, groups = (size_t)k->groups, contexts = (size_t)k->contexts;
     if (read_rows(k, spec) < 0 || take_keys(k, spec, "words", &k->words) < 0 ||
         take_keys(k, spec, "grams", &k->grams) < 0 ||
-        read_doubles(spec, "bias", &k->bias, (size_t)k->width) < 0 ||
+        read_doubles(spec, "steps", &k->steps, 5) < 0 || read_doubles(spec, "bias", &k->bias, (size_t)k->width) < 0 ||
         read_doubles(spec, "thresholds", &k->thresholds, (size_t)k->width) < 0 ||
         read_doubles(spec, "blank", &k->blank, (size_t)k->width) < 0 ||
         read_phrases(k, PyDict_GetItemString(spec, "phrases")) < 0 ||

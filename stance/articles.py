@@ -18,8 +18,9 @@ __all__ = ["SUFFIXES", "article_from_html", "article_from_text", "clean", "is_ht
 
 _FENCE = re.compile(r"---[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+# Possessive, since comments in a row could be told apart in ever more ways.
 _PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*+(?:(?:<\?xml[^>]*>|<!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _PAIR = re.compile(r"([A-Za-z_][\w-]*)[ \t]*:(?:[ \t]+(.*))?")
 
@@ -67,7 +68,7 @@ def article_from_text(text: str, id: str = "text") -> Article:
     return Article(id=id, text=text, body_start=body_start, metadata=metadata)
 
 
-def article_from_html(page: str, id: str = "") -> Article:
+def article_from_html(page: str, id: str) -> Article:
     """The article of a web page, its text extracted."""
     text, metadata = html_to_text(page)
     return Article(id=id, text=text, metadata=metadata)

@@ -94,9 +94,10 @@ def check_output(output: Path | None, *read: str | Path | None, option: str = "-
 
     if output is None or not output.exists():
         return
-    for given in read:
-        path = shipped_models().get(str(given), Path(str(given)[:4096]))
-        if given is None or str(given) == STDIN or not os.path.exists(path):
+    shipped = shipped_models()
+    for given in map(str, filter(None, read)):
+        path = Path(given[:4096]) if os.path.exists(given[:4096]) else shipped.get(given)
+        if given == STDIN or path is None:
             continue
         if output.samefile(path):
             raise OptionError(f"{option} {output} is what is read: it would be replaced; name another file")

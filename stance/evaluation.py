@@ -211,7 +211,7 @@ def evaluate_rows(
         fingerprint=fingerprint(rows),
         seed=seed,
         split=split,
-        trained_on_these=_trained_on(model, rows),
+        trained_on_these=_trained_on(rows, model),
     )
 
 
@@ -220,8 +220,9 @@ def _splits(source: Any, split: str | None) -> tuple[str, ...] | None:
     return None if not split or (split in SPLITS and not folders(source)) else (split,)
 
 
-def _trained_on(model: Classifier, rows: Sequence[LabelledSentence]) -> bool:
-    return fingerprint(training_order(rows)) == model.model.provenance.get("fingerprint")
+def _trained_on(rows: Sequence[LabelledSentence], *models: Classifier) -> bool:
+    """Whether one of the models was trained on just these sentences."""
+    return fingerprint(training_order(rows)) in [model.model.provenance.get("fingerprint") for model in models]
 
 
 def figures(
@@ -280,7 +281,7 @@ def compare(
         articles=len({row.article for row in rows}),
         differences=paired(before, after, rows, new.schema, seed=seed, resamples=resamples),
         changes=tuple(_changes(rows, before, after, new.schema)),
-        trained_on_these=_trained_on(old, rows) or _trained_on(new, rows),
+        trained_on_these=_trained_on(rows, old, new),
     )
 
 

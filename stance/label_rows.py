@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -63,6 +63,11 @@ def parse_stances(stances: Mapping[str, object], schema: Schema) -> dict[str, st
     return {target: found[target] for target in known if target in found}
 
 
+def no_text(columns: Iterable[object]) -> str:
+    """What is wrong with a table of these columns."""
+    return f"there is no column 'text'; found {', '.join(map(str, columns))}"
+
+
 def parse_row(values: Mapping[str, Any], schema: Schema, default_id: str) -> LabelledSentence:
     """The row of these cells; columns beside the known ones are not looked at.
 
@@ -70,7 +75,7 @@ def parse_row(values: Mapping[str, Any], schema: Schema, default_id: str) -> Lab
         LabelError: no text, no label column, or a value that does not fit.
     """
     if "text" not in values:
-        raise LabelError(f"there is no column 'text'; found {', '.join(map(str, values))}")
+        raise LabelError(no_text(values))
     labels = (*LABEL_COLUMNS, *schema.target_names)
     if not any(column in values for column in labels):
         raise LabelError(f"expected a label column ({listed(labels)}), got only {listed(map(str, values))}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from stance import jsonl
 from stance.errors import LabelError, did_you_mean, listed
-from stance.label_rows import LABEL_COLUMNS, NOT_LABELLED, PLAIN_COLUMNS, gold_row, parse_row, split_topics
+from stance.label_rows import LABEL_COLUMNS, NOT_LABELLED, PLAIN_COLUMNS, gold_row, no_text, parse_row, split_topics
 from stance.records import LabelledSentence
 from stance.schema import STANCES, Output, Schema
 from stance.sources import SUFFIXES, Source, SourceRow, extra, folders, missing, read_source
@@ -89,7 +89,7 @@ def infer_schema(source: Source) -> Schema:
             targets.update(dict.fromkeys(str(target) for target in stances))
     columns = _columns(found)
     if found and "text" not in columns and not any(_like(column, ("text",)) for column in columns):
-        raise found[0].error(f"there is no column 'text'; found {', '.join(columns)}")
+        raise found[0].error(no_text(columns))
     for column, values in columns.items():
         if column == "stance" or _is_target(column, values):
             targets[column] = None

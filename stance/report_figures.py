@@ -18,9 +18,7 @@ _NOT_FIGURES = ("C", "scale", "shift", "classes", "log_loss")
 _LOWER_IS_BETTER = ("log_loss", "calibration_error")
 _FEW_ARTICLES = 10
 """Below this a bootstrap over articles sees too little to trust its intervals."""
-
-
-_SEED_NOTE = "another seed of training moves such figures, too, by up to some 0.006 with thousands of sentences"
+_SEED_NOTE = "another seed of training moves such figures, too"
 
 
 def print_evaluation(screen: Screen, result: EvaluationResult) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.articles import article_from_text, read_articles
+from stance.articles import article_from_text, is_html, read_articles
 from stance.errors import LabelError
 from stance.html_text import html_to_text
 from stance.records import Article
@@ -230,3 +230,9 @@ def test_an_article_from_a_string_takes_broken_front_matter_for_text() -> None:
 def test_an_article_from_no_string_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="text must be a str, got NoneType"):
         article_from_text(None)  # type: ignore[arg-type]
+
+
+def test_many_comments_before_a_text_do_not_make_it_slow_to_tell() -> None:
+    comments = "<!-- a -->\n" * 300
+    assert not is_html(comments + "Norland praised Southmark.")
+    assert is_html(comments + "<html>")

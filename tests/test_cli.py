@@ -250,6 +250,15 @@ def test_no_output_replaces_what_is_read(
     assert output.read_bytes() == before
 
 
+def test_a_folder_goes_before_the_shipped_model_of_its_name(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_folder, "default")
+    found = run("classify", "-m", "default", "Norland praised Southmark.", "-o", Path("default") / "model.json")
+    assert "is there already, in default, which is read" in found.err
+
+
 def test_no_output_replaces_a_part_of_the_model(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_folder, model := tmp_path / "model")
     found = run("classify", "-m", model, "Norland praised Southmark.", "-o", model / "model.json")

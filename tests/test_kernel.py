@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import inspect
 import os
 import subprocess
 import sys
@@ -318,6 +319,20 @@ def test_an_interrupt_stops_all_threads_and_is_told(default: Classifier, monkeyp
     with pytest.raises(KeyboardInterrupt):
         scorer.logits(["a"] * 100_000, 4)
     assert len(calls) < 10
+
+
+def test_a_slice_that_was_taken_and_not_scored_is_a_fault(default: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(Thread):
+        def __init__(self, target: Any) -> None:
+            super().__init__()
+            self.slices = inspect.getclosurevars(target).nonlocals["untaken"]
+
+        def run(self) -> None:
+            next(self.slices)
+
+    monkeypatch.setattr(compiled, "Thread", Dying)
+    with pytest.raises(RuntimeError, match="a thread ended before its work did"):
+        default.decision_function(["a"] * 5000, threads=2)
 
 
 def test_the_first_fault_is_told_whichever_thread_meets_it(default: Classifier) -> None:

@@ -366,6 +366,7 @@ INFERENCE_ERRORS: list[tuple[list[dict[str, Any]], str]] = [
     ([{"text": "a", "topic": "aid"}], r"unknown column 'topic'; did you mean 'topics'"),
     ([{"text": "a", "topics": [""]}], r"row 1: expected a topic's name, got ''"),
     ([{"text": "a", "topics": "[aid]"}], r"row 1: expected topics separated by ';'"),
+    ([{"sentence": "a", "stance": "favor"}], r"row 1: there is no column 'text'; found sentence, stance"),
     ([{"text": "a", "note": "b"}], r"expected labels to infer a schema from"),
     ([], r"expected labels to infer a schema from"),
 ]

@@ -18,9 +18,9 @@ __all__ = ["SUFFIXES", "article_from_html", "article_from_text", "clean", "is_ht
 
 _FENCE = re.compile(r"---[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
-# Possessive, since comments in a row could be told apart in ever more ways.
+# Each comment ends at its first end, so that there is one way to tell comments in a row apart.
 _PAGE = re.compile(
-    r"\s*+(?:(?:<\?xml[^>]*>|<!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*(?:(?:<\?xml[^>]*>|<!--(?:(?!-->).)*-->)\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _PAIR = re.compile(r"([A-Za-z_][\w-]*)[ \t]*:(?:[ \t]+(.*))?")
 

@@ -64,9 +64,9 @@ class CompiledScorer:
         """Raises ValueError where a key occurs twice, or keys and weights do not fit together."""
         self._targets = model.schema.target_names
         self._width = len(model.heads.bias)
-        words = in_background(lambda: _table(model, "word"))  # they take twice as long
-        spec, grams = _spec(model), _table(model, "char")
-        self._kernel = kernel.Kernel({**spec, "words": words(), "grams": grams})
+        grams = in_background(lambda: _table(model, "char"))
+        spec, words = _spec(model), _table(model, "word")
+        self._kernel = kernel.Kernel({**spec, "words": words, "grams": grams()})
 
     @staticmethod
     def fits(model: Model) -> bool:

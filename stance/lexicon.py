@@ -58,15 +58,8 @@ def cue_phrases(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
 def _phrases(groups: Mapping[str, Iterable[str]], star: str) -> list[tuple[str, tuple[str, ...]]]:
     """(key, parts) of each phrase of each group; a phrase without any has one that is blank. A star is put for "*"."""
     lines = [(key, phrase.replace("\n", " ")) for key, phrases in groups.items() for phrase in phrases]
-    found: list[tuple[str, ...]] = []
-    parts: list[str] = []
-    # All at one go: to cut each by itself would take longer than all else.
-    text = normalise("".join(f"{line}\n" for _, line in lines))
+    # All at one go: to normalise each by itself would take longer than all else.
+    text = normalise("".join([f"{phrase}\n" for _, phrase in lines]))
     text = text.translate(_APART) if text.isascii() else _APART_ANY.sub(" ", text)
-    for piece in text.replace("*", star).replace("\n", " \n ").split(" "):
-        if piece == "\n":
-            found.append(tuple(parts) or ("",))
-            parts = []
-        elif piece:
-            parts.append(piece)
-    return [(key, each) for (key, _), each in zip(lines, found, strict=True)]
+    found = text.replace("*", star).split("\n")[:-1]
+    return [(key, tuple(parts.split()) or ("",)) for (key, _), parts in zip(lines, found, strict=True)]

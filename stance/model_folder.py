@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from stance.background import in_background
+from stance.background import in_background, one_thread
 from stance.errors import ModelError, StanceError, did_you_mean
 from stance.jsonl import PathLike, dumps, sha256
 from stance.lexicon import BLOCKS
@@ -117,15 +117,16 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
     """
     folder = find_model(path)
     weights = _read(folder, WEIGHTS)
-    checksum = in_background(lambda: sha256(weights))
-    manifest = _manifest(folder)
     fault: Exception | None = None
     made: Any = None
-    try:
-        model = _model(manifest, weights)
-        made = model if build is None else build(model)
-    except (StanceError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
-        fault = error
+    with one_thread():
+        checksum = in_background(lambda: sha256(weights))
+        manifest = _manifest(folder)
+        try:
+            model = _model(manifest, weights)
+            made = model if build is None else build(model)
+        except (StanceError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+            fault = error
     if checksum() != manifest["weights_sha256"]:
         raise ModelError(f"{folder / WEIGHTS}: checksum does not match {MANIFEST}: damaged or exchanged")
     if fault is not None:

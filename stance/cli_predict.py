@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _TEXT_SUFFIXES = (".txt", ".md", ".html", ".htm", ".jsonl", ".csv")
 _LINES_AT_ONCE = 512
+NamedText = tuple[str, str, Mapping[str, Any]]
+"""Its name, the text, and what stood beside it."""
 
 
 class Format(StrEnum):
@@ -88,7 +90,7 @@ def classify(
             metavar="NAME",
             help="Each row of a .csv, .tsv, .jsonl or .parquet file is a text of its own, taken from this column. Rows "
             "keep their order, and their ids where a column id has a distinct one in each; else their ids end in their "
-            "numbers. Other columns are not copied.",
+            "numbers. Other columns are copied to JSONL and CSV, after the labels.",
         ),
     ] = None,
     format: Annotated[
@@ -127,6 +129,7 @@ def classify(
     """
     import stance
     from stance.html_report import ReadArticle
+    from stance.report import written_columns
 
     given = paths or _piped()
     check_output(output, *given, model)
@@ -146,6 +149,7 @@ def classify(
     )  # refuses what is out of range before any output
     shown = target or classifier.schema.default_target
     pages: list[ReadArticle] = []
+    taken = None if form is Format.table else written_columns(classifier.schema)
     with ExitStack() as stack:
         file = stack.enter_context(output_file(output, mark=form is Format.csv))
         report = _report(
@@ -153,8 +157,9 @@ def classify(
         )
         quiet = file.isatty()
         if lines or column:
-            for names, texts in _batches(given, column, show=not quiet):
-                report.texts(names, classifier.classify(texts, target=shown, min_precision=min_precision))
+            rows = _named_rows(given, column, taken) if column else _named_lines(given)
+            for names, texts, others in _batches(rows, show=not quiet):
+                report.texts(names, classifier.classify(texts, target=shown, min_precision=min_precision), others)
         else:
             for article in _articles(given, show=not quiet):
                 found = classifier.classify_article(article, target=shown, min_precision=min_precision)
@@ -294,34 +299,58 @@ def _is_text(argument: str) -> bool:
     return several and not argument.lower().endswith(_TEXT_SUFFIXES) and not os.path.exists(argument[:4096])
 
 
-def _batches(given: Sequence[str], column: str | None, *, show: bool) -> Iterator[tuple[list[str], list[str]]]:
-    """Names and texts, so many at a time that memory stays small."""
+def _batches(
+    rows: Iterable[NamedText], *, show: bool
+) -> Iterator[tuple[list[str], list[str], list[Mapping[str, Any]]]]:
+    """Names, texts and what stood beside them, so many at a time that memory stays small."""
     from stance.terminal import progress
 
-    named = progress(_named_rows(given, column) if column else _named_lines(given), "texts", show=show)
-    while batch := list(islice(named, _LINES_AT_ONCE)):
-        yield [name for name, _ in batch], [line for _, line in batch]
+    left = progress(rows, "texts", show=show)
+    while batch := list(islice(left, _LINES_AT_ONCE)):
+        yield [name for name, _, _ in batch], [text for _, text, _ in batch], [others for _, _, others in batch]
 
 
-def _named_lines(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _named_lines(given: Sequence[str]) -> Iterator[NamedText]:
     for path in given:
         name = "stdin" if path == STDIN else path
         for number, line in enumerate([path] if _is_text(path) else read_lines(path), start=1):
-            yield f"{'text' if _is_text(path) else name}:{number}", line
+            yield f"{'text' if _is_text(path) else name}:{number}", line, {}
 
 
-def _named_rows(given: Sequence[str], column: str) -> Iterator[tuple[str, str]]:
+def _named_rows(given: Sequence[str], column: str, taken: Collection[str] | None) -> Iterator[NamedText]:
+    """Texts of one column; the other columns, but for those ``taken``, go with them. None: no columns do."""
+    from stance.jsonl import plain
     from stance.sources import SUFFIXES, read_column
 
+    kept: Sequence[str] | None = None
     for path in given:
         if path == STDIN or not path.lower().endswith(SUFFIXES):
             raise OptionError(f"--column reads tables ({', '.join(SUFFIXES)}), got {path}")
         rows = read_column(path, column)
-        blank = sum(not text.strip() for _, text in rows)
+        blank = sum(not text.strip() for _, text, _ in rows)
         if blank:
             tell(f"{path}: {blank} of {len(rows)} texts are blank; they count as neutral and without topics")
-        for number, (own, text) in enumerate(rows, start=1):
-            yield own if own and len(given) == 1 else f"{path}:{own or number}", text
+        if taken is not None:
+            kept = _kept(path, rows, taken, kept, given[0])
+        for number, (own, text, others) in enumerate(rows, start=1):
+            beside = {name: plain(others.get(name)) for name in kept or ()}
+            yield own if own and len(given) == 1 else f"{path}:{own or number}", text, beside
+
+
+def _kept(
+    path: str, rows: Sequence[NamedText], taken: Collection[str], before: Sequence[str] | None, first: str
+) -> Sequence[str]:
+    """The columns to copy: those of the first file, since a table has the same ones throughout. Tells of the others."""
+    columns = dict.fromkeys(name for _, _, others in rows for name in others)
+    kept = [name for name in columns if name not in taken] if before is None else before
+    ids = all(own for own, _, _ in rows)
+    for why, lost in (
+        ("the output has its own", [name for name in columns if name in taken and not (name == "id" and ids)]),
+        (f"not in {first}", [name for name in columns if name not in taken and name not in kept]),
+    ):
+        if lost:
+            tell(f"{path}: not copied: {', '.join(lost)} ({why})")
+    return kept
 
 
 def _write_page(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,19 @@ def sha256(data: bytes | str) -> str:
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """JSON with characters kept as they are and keys in the order given."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: dates as ISO 8601, what is no number as None, anything else as its string."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(cell) for key, cell in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(cell) for cell in value]
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:

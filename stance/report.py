@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Protocol, TextIO
 
 from stance.jsonl import dumps
@@ -17,6 +18,8 @@ _STYLES = {"favor": "bold green", "against": "bold dark_orange", NEUTRAL: "dim",
 _OTHER_STYLES = ("bold cyan", "bold magenta", "bold yellow", "bold blue")
 _BAR = 16
 _DIGITS = 6
+Others = Sequence[Mapping[str, Any]]
+"""What stood beside each text in its table: column -> a value that JSON can hold."""
 
 
 class Report(Protocol):
@@ -26,8 +29,8 @@ class Report(Protocol):
         """Tell of one article."""
         ...
 
-    def texts(self, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
-        """Tell of texts that are no part of an article."""
+    def texts(self, names: Sequence[str], predictions: Sequence[Prediction], others: Others = ()) -> None:
+        """Tell of texts that are no part of an article, and of what stood beside them."""
         ...
 
     def close(self) -> None:
@@ -62,8 +65,8 @@ class TableReport:
             self._screen.line()
             print_summary(self._screen, tally, self._target, article.id)
 
-    def texts(self, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
-        """The next rows of one long table."""
+    def texts(self, names: Sequence[str], predictions: Sequence[Prediction], others: Others = ()) -> None:
+        """The next rows of one long table; what stood beside them is not shown."""
         first = self._all.sentences + 1
         if first == 1:
             self._heading("")
@@ -96,9 +99,10 @@ class JsonlReport:
         """One line a sentence."""
         self._file.writelines(dumps(row) + "\n" for row in article_rows(article, found))
 
-    def texts(self, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
+    def texts(self, names: Sequence[str], predictions: Sequence[Prediction], others: Others = ()) -> None:
         """One line a text."""
-        self._file.writelines(dumps(line_row(*pair)) + "\n" for pair in zip(names, predictions, strict=True))
+        rows = zip(names, predictions, others or repeat({}, len(names)), strict=True)
+        self._file.writelines(dumps(line_row(name, found) | dict(beside)) + "\n" for name, found, beside in rows)
         self._file.flush()
 
     def close(self) -> None:
@@ -112,6 +116,7 @@ class CsvReport:
         self._file = file
         self._writer = csv.writer(file, lineterminator="\n")
         self._schema = schema
+        self._others: tuple[str, ...] = ()
         self._header: tuple[str, ...] = ()
 
     def article(self, article: Article, found: ArticlePrediction) -> None:
@@ -119,10 +124,12 @@ class CsvReport:
         for row in article_rows(article, found):
             self._write(row)
 
-    def texts(self, names: Sequence[str], predictions: Sequence[Prediction]) -> None:
-        """One line a text."""
-        for pair in zip(names, predictions, strict=True):
-            self._write(line_row(*pair))
+    def texts(self, names: Sequence[str], predictions: Sequence[Prediction], others: Others = ()) -> None:
+        """One line a text; what stood beside it comes last, in the columns that the first text has."""
+        for name, found, beside in zip(names, predictions, others or repeat({}, len(names)), strict=True):
+            if not self._header:
+                self._others = tuple(beside)
+            self._write(line_row(name, found), [_plain_cell(beside.get(column)) for column in self._others])
         self._file.flush()
 
     def close(self) -> None:
@@ -134,17 +141,25 @@ class CsvReport:
             return
         topics = [f"probability_topic_{topic}" for topic in self._schema.topic_names]
         stances = [f"probability_{t}_{s}" for t in self._schema.target_names for s in self._schema.stances]
-        self._header = (*plain, "text", "topics", *self._schema.target_names, *topics, *stances)
+        self._header = (*plain, "text", "topics", *self._schema.target_names, *topics, *stances, *self._others)
         self._writer.writerow(self._header)
 
-    def _write(self, row: dict[str, Any]) -> None:
+    def _write(self, row: dict[str, Any], others: Sequence[object] = ()) -> None:
         plain = [key for key in row if key in ("id", "article", "start", "end")]
         self._begin(plain)
         cells = [*(row[key] for key in plain), row["text"], ";".join(row["topics"])]
         cells += [stance or "" for stance in row["stances"].values()]
         cells += row["topic_probabilities"].values()
         cells += (p for by_stance in row["stance_probabilities"].values() for p in by_stance.values())
-        self._writer.writerow(cells)
+        self._writer.writerow([*cells, *others])
+
+
+def written_columns(schema: Schema) -> set[str]:
+    """Names that no column beside the labels can have in what is written."""
+    stances = {f"probability_{target}_{stance}" for target in schema.target_names for stance in schema.stances}
+    topics = {f"probability_topic_{topic}" for topic in schema.topic_names}
+    labels = {"topics", "stance", "stances", "topic_probabilities", "stance_probabilities", *schema.target_names}
+    return {"id", "text", *labels, *topics, *stances}
 
 
 def sentence_id(article: str, number: int) -> str:
@@ -266,6 +281,12 @@ def _labels(prediction: Prediction) -> dict[str, Any]:
         "topic_probabilities": _rounded(prediction.topic_probabilities),
         "stance_probabilities": {target: _rounded(p) for target, p in prediction.stance_probabilities.items()},
     }
+
+
+def _plain_cell(value: object) -> object:
+    if value is None:
+        return ""
+    return dumps(value) if isinstance(value, list | dict) else value
 
 
 def _rounded(probabilities: dict[str, float]) -> dict[str, float]:

@@ -130,11 +130,11 @@ def _gold_files(folder: Path, splits: Sequence[str] | None) -> list[Path]:
     return [file for split, file in files.items() if splits is None or split in splits]
 
 
-def read_column(path: PathLike, column: str) -> list[tuple[str, str]]:
-    """Ids, and one column as texts, of a .csv, .tsv, .jsonl or .parquet file, a missing text blank.
+def read_column(path: PathLike, column: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Ids, one column as texts, and the other columns' cells, of a .csv, .tsv, .jsonl or .parquet file.
 
-    A row's id is its cell of the column ``id``, if there are such cells in all rows and no two are the same; else it is
-    blank.
+    A missing text is blank. A row's id is its cell of the column ``id``, if there are such cells in all rows and no two
+    are the same; else it is blank.
 
     Raises:
         LabelError: no such file, no such column, or a cell that is no text; says where.
@@ -150,7 +150,8 @@ def read_column(path: PathLike, column: str) -> list[tuple[str, str]]:
             raise row.error(f"column {column!r}: expected text, got {cell!r}")
         texts.append(cell)
     ids = [str(cell) for row in rows if column != "id" and not missing(cell := row.values.get("id")) and cell != ""]
-    return list(zip(ids if len(set(ids)) == len(rows) else [""] * len(rows), texts, strict=True))
+    others = ({key: cell for key, cell in row.values.items() if key != column} for row in rows)
+    return list(zip(ids if len(set(ids)) == len(rows) else [""] * len(rows), texts, others, strict=True))
 
 
 def _read_file(path: Path, sought: str = "text") -> list[SourceRow]:

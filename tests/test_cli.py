@@ -327,6 +327,49 @@ def test_classify_column_tells_of_blank_texts(run: Run, tiny_folder: Path, tmp_p
     assert found.err == f"{table}: 2 of 3 texts are blank; they count as neutral and without topics\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "table", "header", "cells", "told"),
+    [
+        (
+            "t.csv",
+            'outlet,topics,headline,reach\n"Daily, West",sport,Kim spoke,20\n',
+            "outlet,reach",
+            '"Daily, West",20',
+            "not copied: topics (the output has its own)",
+        ),
+        (
+            "t.jsonl",
+            '{"headline": "Kim spoke", "more": {"a": [1, NaN]}, "x": null}\n',
+            "more,x",
+            '"{""a"": [1, null]}",',
+            "",
+        ),
+    ],
+)
+def test_csv_holds_the_other_columns_after_the_labels(
+    run: Run, tiny_folder: Path, tmp_path: Path, name: str, table: str, header: str, cells: str, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(table, encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "csv", path)
+    first, second = found.out.splitlines()
+    assert first.endswith(f",{header}")
+    assert second.endswith(f",{cells}")
+    assert found.err == (f"{path}: {told}\n" if told else "")
+    assert run("classify", "-m", tiny_folder, "--column", "headline", path).err == ""  # a table for people shows none
+
+
+def test_of_several_tables_the_first_one_says_which_columns_are_copied(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("id,headline,outlet\na,Kim spoke,Wire\n", encoding="utf-8")
+    other.write_text("id,headline,reach\nb,Xi spoke,7\n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", one, other)
+    assert [json.loads(line)["outlet"] for line in found.out.splitlines()] == ["Wire", None]
+    assert found.err == f"{other}: not copied: reach (not in {one})\n"
+
+
 @pytest.mark.parametrize("source", ["-", "story.txt"])
 def test_classify_column_says_what_it_reads(run: Run, tiny_folder: Path, source: str) -> None:
     found = run("classify", "-m", tiny_folder, "--column", "headline", source, stdin=b"headline\nOne\n")

@@ -2,12 +2,14 @@
 
 import os
 import threading
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from stance import LabelError
-from stance.jsonl import read_jsonl, write_jsonl, write_text
+from stance.jsonl import plain, read_jsonl, write_jsonl, write_text
 
 
 def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
@@ -55,3 +57,24 @@ def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
     reader.join()
     assert found == ["through"]
     assert not (tmp_path / "pipe").is_file()
+
+
+@pytest.mark.parametrize(
+    ("value", "as_json"),
+    [
+        ("a", "a"),
+        (True, True),
+        (2, 2),
+        (0.5, 0.5),
+        (float("nan"), None),
+        (float("-inf"), None),
+        (None, None),
+        (date(2025, 1, 2), "2025-01-02"),
+        (datetime(2025, 1, 2, 3, 4), "2025-01-02T03:04:00"),
+        (time(3, 4), "03:04:00"),
+        (Decimal("1.50"), "1.50"),
+        ({1: (date(2025, 1, 2), float("inf"))}, {"1": ["2025-01-02", None]}),
+    ],
+)
+def test_any_value_has_a_form_that_json_holds(value: object, as_json: object) -> None:
+    assert plain(value) == as_json

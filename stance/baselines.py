@@ -19,7 +19,7 @@ class Outcome:
     """Decisions on n texts: ``topics`` (n, topics) bool, ``stances`` (n, targets) number in ``schema.stances``."""
 
     topics: NDArray[np.bool_]
-    stances: NDArray[np.int64]
+    stances: NDArray[np.intp]
 
 
 class System(Protocol):
@@ -43,7 +43,7 @@ class Majority:
             [2 * sum(t in found for found in with_topics) > len(with_topics) for t in schema.topic_names], dtype=bool
         )
         counts = [[sum(r.stances.get(t) == s for r in rows) for s in schema.stances] for t in schema.target_names]
-        self._stances = np.array([int(np.argmax(row)) for row in counts], dtype=np.int64)
+        self._stances = np.array([int(np.argmax(row)) for row in counts], dtype=np.intp)
 
     def decide(self, texts: Sequence[str]) -> Outcome:
         """The same decisions for every text."""
@@ -67,7 +67,7 @@ class Chance:
         generator = np.random.default_rng(self._seed)
         topics = generator.random((len(texts), len(self._topics))) < np.array(self._topics)
         stances = [generator.choice(len(p), size=len(texts), p=p) for p in self._stances]
-        return Outcome(topics, np.stack(stances, axis=1) if stances else np.zeros((len(texts), 0), dtype=np.int64))
+        return Outcome(topics, np.stack(stances, axis=1) if stances else np.zeros((len(texts), 0), dtype=np.intp))
 
 
 class Keywords:
@@ -83,7 +83,7 @@ class Keywords:
     def decide(self, texts: Sequence[str]) -> Outcome:
         """Count cues, text by text."""
         topics = np.zeros((len(texts), len(self._schema.topics)), dtype=bool)
-        stances = np.full((len(texts), len(self._schema.targets)), self._rest, dtype=np.int64)
+        stances = np.full((len(texts), len(self._schema.targets)), self._rest, dtype=np.intp)
         for i, text in enumerate(texts):
             analysis = self._featurizer.analyse(text)
             cues = [cue.key for cue in analysis.cues]

@@ -207,7 +207,7 @@ def _merged(text: str, occurrences: Sequence[Any], weights: Floats) -> Iterator[
     sums = np.zeros((len(numbers), weights.shape[1]))
     np.add.at(sums, places, weights)
     pieces = [(start, end, text[start:end], name) for start, end, name in numbers]
-    starts, ends = (np.array([piece[i] for piece in pieces], dtype=np.int64) for i in (0, 1))
+    starts, ends = (np.array([piece[i] for piece in pieces], dtype=np.intp) for i in (0, 1))
     for column in sums.T:
         order = np.lexsort((ends, starts, -np.abs(column)))[: np.count_nonzero(column)]  # zeros would come last
         numbered: list[int] = order.tolist()

@@ -159,7 +159,7 @@ class ModelSystem:
         topics = [[topic in p.topics for topic in schema.topic_names] for p in found]
         stances = [[schema.stances.index(p.stances[t] or NEUTRAL) for t in schema.target_names] for p in found]
         shape = (len(texts), -1)
-        return Outcome(np.array(topics, dtype=bool).reshape(shape), np.array(stances, dtype=np.int64).reshape(shape))
+        return Outcome(np.array(topics, dtype=bool).reshape(shape), np.array(stances, dtype=np.intp).reshape(shape))
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stance.schema import NEUTRAL
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.intp]
 
 
 def segment_sums(rows: Floats, indices: list[int], lengths: Ints, zero: int) -> Floats:
@@ -25,7 +25,7 @@ def segment_sums(rows: Floats, indices: list[int], lengths: Ints, zero: int) -> 
         lengths: (segments,), at least one.
         zero: number of a row of zeros; one is put at the end, since reduceat wants a row at every start.
     """
-    starts = np.zeros(len(lengths), dtype=np.int64)
+    starts = np.zeros(len(lengths), dtype=np.intp)
     np.cumsum(lengths[:-1], out=starts[1:])
     sums: Floats = np.add.reduceat(rows.take([*indices, zero], axis=0), starts, axis=0)
     return sums

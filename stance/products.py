@@ -1,6 +1,7 @@
 """The products that training spends its time in, single precision: compiled where that is at hand, else by NumPy and
-SciPy. Both add the same numbers in the same order, and so give the same bytes, whatever the number of threads: BLAS,
-whose sums depend on that, is not asked."""
+SciPy. Both add the same numbers in the same order, whatever the number of threads: BLAS, whose sums depend on that, is
+not asked. So both give the same bytes, but for SciPy where it was compiled to round once for a product and a sum, as it
+may be elsewhere than on x86-64."""
 
 from __future__ import annotations
 

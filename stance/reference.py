@@ -70,7 +70,7 @@ class ReferenceScorer:
             rows.extend(map(context, crosses, unknown))
             rows.extend(map(present, presence, unknown))
             lengths += (max(2 * len(found.units) - 1, 0), len(marks), len(crosses), len(presence))
-        counts = np.array(lengths, dtype=np.int64)
+        counts = np.array(lengths, dtype=np.intp)
         sums = segment_sums(self._heads.rows, rows, counts, self._heads.unknown) * root_scale(counts)
         logits: Floats = self._heads.bias + sums.reshape(len(texts), 4, sums.shape[1]).sum(axis=1)
         logits += self._known_spellings().sums([found.words for found in analyses])
@@ -149,7 +149,7 @@ class _Spellings(dict[str, int]):
     def sums(self, texts: Sequence[Sequence[str]]) -> Floats:
         """Sums over each text's words, over the root of its n-grams' number: shape (texts, columns)."""
         slots = list(map(self.__getitem__, chain.from_iterable(texts)))
-        lengths = np.array([len(found) for found in texts], dtype=np.int64)
+        lengths = np.array([len(found) for found in texts], dtype=np.intp)
         sums = segment_sums(self.rows, slots, lengths, 0)
         scaled: Floats = sums[:, :-1] * ((lengths > 0) / np.sqrt(np.maximum(sums[:, -1], 1)))[:, None]
         return scaled

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stance.errors import LabelError, OptionError
 from stance.records import LabelledSentence
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Shares = Sequence[tuple[str, float]]
 
@@ -45,7 +45,7 @@ def assign_splits(
     articles, content, _ = _contents(rows)
     if len(articles) < len(names):
         raise LabelError(f"splits: expected at least {len(names)} articles, got {len(articles)}")
-    fixed = np.array([names.index(s) if (s := (kept or {}).get(a)) in names else -1 for a in articles], dtype=np.int64)
+    fixed = np.array([names.index(s) if (s := (kept or {}).get(a)) in names else -1 for a in articles], dtype=np.intp)
     parts = stratify(content, wanted, seed, fixed)
     return {article: names[k] for article, k in zip(articles, parts, strict=True)}
 
@@ -130,11 +130,11 @@ def _contents(rows: Iterable[LabelledSentence]) -> tuple[list[str], Ints, Ints]:
     traits = [list(_traits(row)) for row in rows]
     # Sorted, so that even the rounding of sums is the same for any order of rows.
     column = {trait: i for i, trait in enumerate(sorted({trait for found in traits for trait in found}))}
-    content = np.zeros((len(articles), len(column)), dtype=np.int64)
-    article_of = np.array([number[row.article] for row in rows], dtype=np.int64)
+    content = np.zeros((len(articles), len(column)), dtype=np.intp)
+    article_of = np.array([number[row.article] for row in rows], dtype=np.intp)
     cells = [(group, column[trait]) for group, found in zip(article_of, traits, strict=True) for trait in found]
     if cells:
-        np.add.at(content, tuple(np.array(cells, dtype=np.int64).T), 1)
+        np.add.at(content, tuple(np.array(cells, dtype=np.intp).T), 1)
     return articles, content, article_of
 
 

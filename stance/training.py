@@ -255,7 +255,7 @@ def _block(counts: csr_matrix, names: list[str], minimum: int, weight: float) ->
     """The block, and which of the counted columns it keeps."""
     seen = counts.getnnz(axis=0)
     enough = sorted(np.flatnonzero(seen >= minimum).tolist(), key=names.__getitem__)
-    kept = np.array(enough, dtype=np.int64)[np.argsort(-seen[enough], kind="stable")]
+    kept = np.array(enough, dtype=np.intp)[np.argsort(-seen[enough], kind="stable")]
     idf = np.log((1 + counts.shape[0]) / (1 + seen[kept])) + 1
     scales = weight * idf / (float((idf * seen[kept]).sum() / seen[kept].sum()) if kept.size else 1.0)
     return Block(tuple(names[i] for i in kept), scales), kept
@@ -269,8 +269,8 @@ def _head(rows: Sequence[LabelledSentence], schema: Schema, output: Output) -> H
     else:
         classes, rest = schema.stances, NEUTRAL
         found = [row.stances.get(output.name) for row in rows]
-    labelled = np.array([i for i, label in enumerate(found) if label is not None], dtype=np.int64)
-    labels = np.array([classes.index(label) for label in found if label is not None], dtype=np.int64)
+    labelled = np.array([i for i, label in enumerate(found) if label is not None], dtype=np.intp)
+    labels = np.array([classes.index(label) for label in found if label is not None], dtype=np.intp)
     counts = np.bincount(labels, minlength=len(classes))
     enough = counts >= 2
     if not (enough.all() if output in schema.topics else enough.sum() >= 2):
@@ -388,7 +388,7 @@ def _solved(
     """Each head fitted on some rows, at each step of a path of strengths."""
     problems = []
     for head in heads:
-        labels = np.zeros(len(rows), dtype=np.int64)
+        labels = np.zeros(len(rows), dtype=np.intp)
         labels[head.rows] = head.truth.labels
         columns = 1 if head.is_topic else len(head.truth.classes)
         problems.append(Problem(labels[rows], _mask(head.rows, len(rows))[rows], columns))

@@ -1,9 +1,12 @@
-"""The compiled scorer, which an installation does without where it cannot be built; all else is in pyproject.toml."""
+"""The compiled scorer, which an installation does without where it cannot be built, and the shipped model in its place; all
+else is in pyproject.toml."""
 
 import os
 import sysconfig
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # its C interface has no limited form yet
 WINDOWS = os.name == "nt"
@@ -20,7 +23,31 @@ kernel = Extension(
     else ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=off", "-fvisibility=hidden"],
 )
 
+SHIPPED = [Path("models/default") / name for name in ("model.json", "weights.safetensors", "README.md")]
+
+
+class BuildWithModel(build_py):
+    """Puts the shipped model into the package, but for an editable install, which finds it where it is."""
+
+    def _copies(self) -> dict[Path, str]:
+        folder = Path(self.build_lib, "stance", "shipped")
+        return {} if self.editable_mode else {file: str(folder / file.relative_to("models")) for file in SHIPPED}
+
+    def run(self) -> None:
+        super().run()
+        for file, copy in self._copies().items():
+            self.mkpath(os.path.dirname(copy))
+            self.copy_file(str(file), copy)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        return [*super().get_outputs(include_bytecode), *self._copies().values()]
+
+    def get_source_files(self) -> list[str]:
+        return [*super().get_source_files(), *map(str, SHIPPED)]
+
+
 setup(
+    cmdclass={"build_py": BuildWithModel},
     ext_modules=[] if FREE_THREADED else [kernel],
     options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )

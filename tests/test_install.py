@@ -28,3 +28,10 @@ def test_an_installed_package_brings_its_model_along(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "favor\n", "")
+
+
+def test_a_folder_of_the_same_name_does_not_hide_the_package(tmp_path: Path) -> None:
+    (tmp_path / "stance").mkdir()  # such as a clone, with Python started beside it
+    code = "import stance; print(stance.classify('Xi vowed to deepen cooperation with Pyongyang.').stance)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "favor\n", "")

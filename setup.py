@@ -1,5 +1,5 @@
-"""The compiled scorer, which an installation does without where it cannot be built, and the shipped model in its place; all
-else is in pyproject.toml."""
+"""The compiled scorer, which an installation does without where it cannot be built, and the shipped model in its place.
+All else is in pyproject.toml."""
 
 import os
 import sysconfig

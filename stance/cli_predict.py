@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _TEXT_SUFFIXES = (".txt", ".md", ".html", ".htm", ".jsonl", ".csv")
 _LINES_AT_ONCE = 512
+_LARGE_PAGE = 20
+"""Megabytes from which a page's size is told."""
 NamedText = tuple[str, str, Mapping[str, Any]]
 """Its name, the text, and what stood beside it."""
 
@@ -168,7 +170,7 @@ def classify(
                     pages.append(ReadArticle(article, found))
         report.close()
     if html is not None:
-        _write_page(html, pages, classifier, model, shown)
+        _write_page(html, pages, classifier, model, shown, min_precision)
 
 
 def explain(
@@ -354,7 +356,12 @@ def _kept(
 
 
 def _write_page(
-    path: Path, articles: Iterable[ReadArticle], classifier: Classifier, model: str, target: str | None
+    path: Path,
+    articles: Iterable[ReadArticle],
+    classifier: Classifier,
+    model: str,
+    target: str | None,
+    min_precision: float | None,
 ) -> None:
     from stance.html_report import page
     from stance.jsonl import write_text
@@ -364,5 +371,9 @@ def _write_page(
         f"stance {__version__}, model {Path(model).name}, trained on {seen.get('sentences', '?')} sentences "
         f"(data {str(seen.get('fingerprint', '?'))[:12]})."
     )
-    write_text(path, page(list(articles), classifier.schema, classifier.explain, target=target, note=note))
-    tell(f"page: {path}")
+    if min_precision is not None:
+        note += f" It abstains where it would not be right in {100 * min_precision:g}% of such cases."
+    written = page(list(articles), classifier.schema, classifier.explain, target=target, note=note)
+    write_text(path, written)
+    size = len(written) >> 20
+    tell(f"page: {path}" + (f" ({size} MB: browsers take long to show it)" if size >= _LARGE_PAGE else ""))

@@ -17,6 +17,8 @@ from stance.schema import NEUTRAL, Schema
 from stance.terminal import counted
 
 _PIECES = 6
+_LONGEST = 5000
+"""Characters of a sentence whose reasons are shown; what is longer is none, and its reasons fill the memory."""
 _LOOKS = {"favor": "pro", "against": "con", NEUTRAL: "plain"}
 _OTHER_LOOKS = ("alt1", "alt2", "alt3")
 # What no HTML document may hold: control characters and lone surrogates.
@@ -153,12 +155,14 @@ def _shares(found: ArticlePrediction, style: _Style) -> Iterator[str]:
     if style.schema.targets:
         yield '<table class="stances"><caption>Stance toward</caption>'
         for i, (target, by_stance) in enumerate(found.stance_shares.items()):
-            yield f'<tr class="row{i}"><th scope="row">{text(target)}</th><td>{_stacked(by_stance, style)}</td></tr>'
+            abstained = sum(p.stances[target] is None for p in found.predictions) / max(len(found.predictions), 1)
+            stacked = _stacked(by_stance, abstained, style)
+            yield f'<tr class="row{i}"><th scope="row">{text(target)}</th><td>{stacked}</td></tr>'
         yield "</table>"
     yield "</div>"
 
 
-def _stacked(by_stance: dict[str, float], style: _Style) -> str:
+def _stacked(by_stance: dict[str, float], abstained: float, style: _Style) -> str:
     parts = list(by_stance.items())
     segments = "".join(
         f'<i class="{style.look(s)}" style="width:{100 * share:.1f}%"></i>' for s, share in parts if share
@@ -167,11 +171,12 @@ def _stacked(by_stance: dict[str, float], style: _Style) -> str:
         f'<span class="{style.look(s)}{"" if share else " zero"}">{text(s)} {_percent(share)}</span>'
         for s, share in parts
     )
+    words += f'<span class="none">abstains {_percent(abstained)}</span>' if abstained else ""  # its bar is left blank
     return f'<span class="bar">{segments}</span><span class="legend">{words}</span>'
 
 
 def _sentence(sentence: Sentence, found: Prediction, number: str, style: _Style) -> str:
-    reason_list = reasons(style.explain(sentence.text), found)
+    reason_list = reasons(style.explain(sentence.text), found) if len(sentence.text) <= _LONGEST else []
     looks = [f"m{i}-{style.look(found.stances[target])}" for i, target in enumerate(style.schema.target_names)]
     return (
         f'<span class="{" ".join(["s", *looks])}" tabindex="0" aria-describedby="why{number}">'
@@ -225,7 +230,8 @@ def _why(found: Sequence[Reason], prediction: Prediction, style: _Style) -> str:
         probabilities = prediction.stance_probabilities[target]
         rows = "".join(_probability(stance, p, style.look(stance)) for stance, p in probabilities.items())
         decided = [reason for reason in found if reason.stance and reason.name == target and reason.given]
-        words = "".join(_words(reason) for reason in decided) or '<span class="quiet">The model abstains.</span>'
+        silent = "The model abstains." if prediction.stances[target] is None else "Too long for its words to be shown."
+        words = "".join(_words(reason) for reason in decided) or f'<span class="quiet">{silent}</span>'
         blocks.append(
             f'<span class="block o{i}"><span class="head">Stance toward {text(target)}</span>{rows}{words}</span>'
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -171,6 +172,22 @@ def test_an_abstention_is_said(tiny_model: Classifier) -> None:
     html = page(read(tiny_model, STORY, min_precision=1.0), tiny_model.schema, tiny_model.explain)
     shown = [p for r in read(tiny_model, STORY, min_precision=1.0) for p in r.prediction.predictions]
     assert html.count(">abstains</span>") == sum(stance is None for p in shown for stance in p.stances.values()) > 0
+
+
+def test_the_share_of_abstentions_stands_beside_the_stances(tiny_model: Classifier) -> None:
+    (story,) = read(tiny_model, STORY)
+    first, *others = story.prediction.predictions
+    silent = dataclasses.replace(first, stances={**first.stances, "union": None})
+    found = dataclasses.replace(story.prediction, predictions=(silent, *others))  # one sentence of four
+    html = page([ReadArticle(story.article, found)], tiny_model.schema, tiny_model.explain)
+    assert Reader(html).inside("legend").count("abstains") == 1
+    assert "abstains 25%" in Reader(html).inside("legend")
+
+
+def test_the_words_of_what_is_too_long_for_a_sentence_are_not_shown(tiny_model: Classifier) -> None:
+    html = Reader(document(tiny_model, "Norland vowed to deepen its friendship with Southmark " * 100))
+    assert html.inside("why").count("Too long for its words to be shown.") == len(tiny_model.schema.targets)
+    assert html.inside("piece") == ""
 
 
 def test_a_model_without_targets_has_no_switch() -> None:

@@ -1,19 +1,29 @@
-"""Coders' labels: their files, and several coders' labels merged into one with a list of what they differ on."""
+"""Coders' labels: their files, and several coders' labels merged into one with a list of what they differ on.
+
+A coder's file is JSON lines or CSV, as `stance labels sentences` prints them: id and sha tell the sentence, the labels
+stand beside it, and what else is there of the sentence may stay.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from stance import jsonl
 from stance.errors import LabelError, did_you_mean
-from stance.label_rows import parse_stances, parse_topics
+from stance.jsonl import sha256
+from stance.label_rows import parse_stances, parse_topics, split_topics
 from stance.records import Annotation, Article, Sentence
 from stance.schema import Schema
 from stance.sentences import article_sentences
+from stance.sources import read_source
 
+SUFFIXES = (".jsonl", ".csv")
 _KEYS = ("id", "sha", "topics", "stances")
+_SENTENCE = ("article", "register", "date", "text")
+"""What may stand beside the labels, as the coder was given it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,25 @@ def numbered_sentences(article: Article) -> Iterator[tuple[str, Sentence]]:
         yield f"{article.id}-{number:02d}", sentence
 
 
+def coder_files(folder: jsonl.PathLike) -> dict[str, Path]:
+    """Coder -> file of a folder of coders' files, by name.
+
+    Raises:
+        LabelError: two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES):
+        if file.stem in found:
+            raise LabelError(f"expected one file a coder, got {found[file.stem].name} and {file.name}", file=folder)
+        found[file.stem] = file
+    return found
+
+
 def read_annotations(path: jsonl.PathLike, schema: Schema) -> list[Annotation]:
-    """One coder's file: a JSON object a line with id, sha, topics, stances and, if wanted, note.
+    """One coder's file: id, sha, topics, stances and, if wanted, note; a JSON object a line, or CSV.
+
+    In CSV, topics are joined by ``;``, and each target has a column. A row in which nothing is filled in yet is passed
+    over.
 
     Raises:
         LabelError: with file and line: a missing or unknown key, an unknown label, or an id that comes twice.
@@ -68,7 +95,7 @@ def read_annotations(path: jsonl.PathLike, schema: Schema) -> list[Annotation]:
 def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int, Annotation | LabelError]]:
     """Line number and annotation, or what is wrong with the line, for those who want to see every error."""
     lines: dict[str, int] = {}
-    rows = jsonl.read_jsonl(path)
+    rows = _csv_rows(path, schema) if Path(path).suffix == ".csv" else jsonl.read_jsonl(path)
     while True:
         try:
             line, row = next(rows)
@@ -90,6 +117,22 @@ def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int
             yield line, annotation
 
 
+def _csv_rows(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line and object of each row of a coder's CSV in which something is filled in."""
+    columns = ("topics", *schema.target_names)
+    for row in read_source(path):
+        cells = {column: cell for column, cell in row.values.items() if column not in columns}
+        labels = {column: row.values.get(column, "").strip() for column in columns}
+        if not any(labels.values()) and schema.targets:
+            continue
+        for column in columns:
+            if column not in row.values:
+                raise row.column_error(f"expected the columns id, sha, {', '.join(columns)}, got no {column!r}")
+        topics = split_topics(labels.pop("topics"), schema.topic_names)
+        stances = {target: stance for target, stance in labels.items() if stance}
+        yield row.line or 0, cells | {"topics": topics, "stances": stances}
+
+
 def write_annotations(annotations: Iterable[Annotation], path: jsonl.PathLike) -> None:
     """Write what `read_annotations` reads, atomically; an empty note is left out."""
     rows = (
@@ -102,8 +145,10 @@ def write_annotations(annotations: Iterable[Annotation], path: jsonl.PathLike) -
 
 def parse_annotation(row: Mapping[str, Any], schema: Schema) -> Annotation:
     """The annotation of one JSON object, checked; topics and targets come in schema order."""
-    check_keys(row, _KEYS, ("note",))
+    check_keys(row, _KEYS, ("note", *_SENTENCE))
     topics, stances = parse_labels(row, schema)
+    if "text" in row and sha256(string(row, "text")) != row["sha"]:
+        raise LabelError(f"{row['id']}: expected the text as it was given, got another one; its sha tells")
     return Annotation(
         id=string(row, "id"), sha=string(row, "sha"), topics=topics, stances=stances, note=string(row, "note", "")
     )

@@ -35,7 +35,7 @@ PathsArgument = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[FOLDER | FILE FILE...]",
-        help="A labels folder, or two or more coders' files, with or without text (stand-off). Left out: labels.",
+        help="A labels folder, or two or more coders' files, .jsonl or .csv, with or without text. Left out: labels.",
         show_default=False,
     ),
 ]
@@ -97,7 +97,8 @@ def merge_coders(
     """Make one set of labels of several; list what is disputed.
 
     Write the verdicts into annotations/adjudication.jsonl, one line a sentence, with the reason as its note; then
-    run this again. With --output the agreed labels are written too. The exit code is 1 while anything is open.
+    run this again. With --output the agreed labels are written too; labels hydrate joins them with their articles.
+    The exit code is 1 while anything is open.
 
     \b
     Examples:
@@ -110,7 +111,7 @@ def merge_coders(
     known, coders, _ = _coders(paths, schema)
     if not coders:
         raise LabelError(
-            "merge: expected coders' labels, annotations/NAME.jsonl, found none", file=(paths or [LABELS])[0]
+            "merge: expected coders' labels, annotations/NAME.jsonl or .csv, found none", file=(paths or [LABELS])[0]
         )
     verdicts = _verdicts(paths, adjudication, known)
     merged = merge(coders, verdicts)
@@ -128,16 +129,16 @@ def _coders(
     paths: Sequence[Path] | None, schema: Path | None
 ) -> tuple[Schema, dict[str, list[Annotation]], Mapping[str, str] | None]:
     """Schema, coder -> labels, and sentence -> article where that is known."""
-    from stance.annotations import read_annotations
+    from stance.annotations import coder_files, read_annotations
     from stance.gold import ADJUDICATION
 
     given = list(paths or [LABELS])
     if len(given) == 1 and given[0].is_dir():
         known = schema_of(given[0], schema)
-        files = sorted((given[0] / "annotations").glob("*.jsonl"))
-        coders = {file.stem: read_annotations(file, known) for file in files if file.stem != ADJUDICATION}
+        files = coder_files(given[0] / "annotations")
+        coders = {coder: read_annotations(file, known) for coder, file in files.items() if coder != ADJUDICATION}
         return known, coders, {label.id: label.id.rpartition("-")[0] for labels in coders.values() for label in labels}
-    known = schema_of(None, schema)
+    known = schema_of(given[0].parent.parent, schema)  # of the labels folder, where the files are in one
     names = [path.stem if [p.stem for p in given].count(path.stem) == 1 else str(path) for path in given]
     found = {name: _labels_of(path, known) for name, path in zip(names, given, strict=True)}
     articles = {
@@ -148,38 +149,31 @@ def _coders(
 
 def _labels_of(path: Path, schema: Schema) -> list[Annotation]:
     from stance.annotations import read_annotations
-    from stance.standoff import read_standoff
+    from stance.standoff import is_standoff, read_standoff
 
-    if _is_standoff(path):
+    if path.is_dir():
+        raise OptionError(f"expected one labels folder, or files, got the folder {path} among several paths")
+    if is_standoff(path):
         return [label.annotation() for label in read_standoff(path, schema)]
     return read_annotations(path, schema)
 
 
-def _is_standoff(path: Path) -> bool:
-    from stance.jsonl import read_jsonl
-
-    if path.is_dir():
-        raise OptionError(f"expected one labels folder, or files, got the folder {path} among several paths")
-    _, first = next(read_jsonl(path), (0, {}))
-    return "sentence_sha" in first
-
-
 def _verdicts(paths: Sequence[Path] | None, adjudication: Path | None, schema: Schema) -> list[Annotation]:
+    from stance.annotations import coder_files
     from stance.gold import ADJUDICATION
 
     given = list(paths or [LABELS])
     if adjudication is None and len(given) == 1 and given[0].is_dir():
-        own = given[0] / "annotations" / f"{ADJUDICATION}.jsonl"
-        adjudication = own if own.is_file() else None
+        adjudication = coder_files(given[0] / "annotations").get(ADJUDICATION)
     return [] if adjudication is None else _labels_of(adjudication, schema)
 
 
 def _write_merged(merged: Merged, paths: Sequence[Path] | None, schema: Schema, output: Path) -> None:
     from stance.annotations import write_annotations
-    from stance.standoff import read_standoff, write_standoff
+    from stance.standoff import is_standoff, read_standoff, write_standoff
 
     files = [path for path in paths or () if path.is_file()]
-    if not files or not _is_standoff(files[0]):
+    if not files or not is_standoff(files[0]):
         write_annotations(merged.annotations, output)
         return
     places: dict[str, StandoffLabel] = {label.id: label for path in files for label in read_standoff(path, schema)}

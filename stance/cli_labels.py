@@ -53,7 +53,7 @@ def _labels(context: typer.Context) -> None:
 
     \b
     From articles to a model:
-      stance labels sentences labels --output todo.jsonl    what coders label, into labels/annotations/NAME.jsonl
+      stance labels sentences labels --format csv -o NAME.csv    what coders fill in, into labels/annotations
       stance labels agreement labels                        how far two coders agree
       stance labels merge labels                            what they differ on, to be settled
       stance labels check labels                            everything that is still wrong
@@ -75,22 +75,25 @@ def sentences(
     format: Annotated[
         SentenceFormat, typer.Option("--format", "-f", help="Text to read, JSONL or CSV to label in.")
     ] = SentenceFormat.jsonl,
+    schema: SchemaOption = None,
     output: OutputOption = None,
 ) -> None:
     """Print the sentences of articles for coders to label.
 
     Articles are cleaned and split; each sentence has its number and the checksum that ties labels to its text.
 
-    A coder's file labels/annotations/NAME.jsonl takes one line a sentence, with id and sha copied from here:
-    {"id": ..., "sha": ..., "topics": ["sanctions"], "stances": {"china_ties": "favor", ...}, "note": "..."}
+    A coder fills in the CSV, whose columns for topics (joined by ;), targets and a note are blank, or adds to each line
+    of the JSONL: "topics": ["sanctions"], "stances": {"china_ties": "favor", ...} and perhaps "note". The file goes
+    into labels/annotations, under the coder's name.
 
     \b
-    Example:
+    Examples:
+      stance labels sentences labels --format csv --output labels/annotations/anna.csv
       stance labels sentences labels --article wire-001 --format text
     """
     from stance.gold import sentences_to_label
 
-    check_output(output, folder)
+    check_output(output, folder, schema)
     found = [s for s in sentences_to_label(existing(folder, "articles")) if not article or s.article in article]
     if not found:
         raise LabelError(f"no article has the id {', '.join(article or ())}", file=folder)
@@ -101,7 +104,8 @@ def sentences(
 
             file.writelines(dumps(row) + "\n" for row in rows)
         elif format is SentenceFormat.csv:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            labels = ["topics", *schema_of(folder, schema).target_names, "note"]
+            writer = csv.DictWriter(file, [*rows[0], *labels], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         else:
@@ -142,7 +146,10 @@ app.command("merge")(cli_coders.merge_coders)
 @app.command("hydrate")
 def hydrate_labels(
     standoff: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Labels without text, such as labels/standoff/gold.jsonl.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Labels without text: labels/standoff/gold.jsonl, or a coder's or merged file."
+        ),
     ],
     articles: Annotated[Path, typer.Option("--articles", metavar="FOLDER", help="Your own copies of the articles.")],
     output: Annotated[
@@ -154,21 +161,31 @@ def hydrate_labels(
 
     Labels of published articles are passed on without the text (stand-off), which is not ours to give.
 
-    A copy is recognised by its text, whatever the file is called. Sentences that are not in your copies are
-    counted and left out.
+    A copy is recognised by its text, whatever the file is called; coders' labels are joined by the sentences' ids, so
+    theirs must be the articles that labels sentences was given. Sentences that are not in your copies are counted and
+    left out.
 
     \b
-    Example:
+    Examples:
       stance labels hydrate labels/standoff/gold.jsonl --articles ~/articles --output published.jsonl
+      stance labels hydrate merged.jsonl --articles ~/articles --output mine.csv
     """
+    from stance.annotations import read_annotations
+    from stance.gold import with_text
     from stance.labels import write_rows
-    from stance.standoff import hydrate
+    from stance.standoff import hydrate, is_standoff
 
     check_output(output, standoff, articles, schema)
     known = schema_of(standoff.parent.parent, schema)
-    found = hydrate(existing(standoff, "stand-off labels"), existing(articles, "articles"), known)
-    write_rows(found.rows, output, known)
-    tell(f"{counted(len(found.rows), 'sentence')} written to {output}, {len(found.missing)} not found in {articles}")
+    rows: Sequence[LabelledSentence]
+    missing: Sequence[object]
+    if is_standoff(existing(standoff, "labels without text")):
+        found = hydrate(standoff, existing(articles, "articles"), known)
+        rows, missing = found.rows, found.missing
+    else:
+        rows, missing = with_text(read_annotations(standoff, known), existing(articles, "articles"))
+    write_rows(rows, output, known)
+    tell(f"{counted(len(rows), 'sentence')} written to {output}, {len(missing)} not found in {articles}")
 
 
 @app.command("split")

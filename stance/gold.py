@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stance.annotations import Merged, annotation_lines, merge, numbered_sentences
+from stance.annotations import Merged, annotation_lines, coder_files, merge, numbered_sentences
 from stance.articles import read_articles
 from stance.errors import LabelError, did_you_mean
 from stance.jsonl import PathLike, read_jsonl
@@ -57,6 +57,8 @@ class _Folder:
 
     path: Path
     sentences: dict[str, SentenceToLabel] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    """Coder, or adjudication -> file."""
     coders: dict[str, list[Annotation]] = field(default_factory=dict)
     adjudication: list[Annotation] = field(default_factory=list)
     named: dict[str, set[str]] = field(default_factory=dict)
@@ -146,6 +148,23 @@ def drawn(folder: PathLike, splits: Sequence[str]) -> dict[str, str]:
     }
 
 
+def with_text(labels: Iterable[Annotation], articles: PathLike) -> tuple[list[LabelledSentence], list[Annotation]]:
+    """Coders' labels joined with the articles that they are of, and those whose sentence is not there.
+
+    Args:
+        articles: what the sentences were taken from: a labels folder, or a file or folder of articles.
+
+    Raises:
+        FileNotFoundError, LabelError: as `sentences_to_label`.
+    """
+    sentences = {(sentence.id, sentence.sha): sentence for sentence in sentences_to_label(articles)}
+    pairs = [(label, sentences.get((label.id, label.sha))) for label in labels]
+    return (
+        [_gold(sentence, label) for label, sentence in pairs if sentence is not None],
+        [label for label, sentence in pairs if sentence is None],
+    )
+
+
 def _gold(sentence: SentenceToLabel, label: Annotation) -> LabelledSentence:
     return LabelledSentence(
         id=sentence.id,
@@ -168,14 +187,19 @@ def _examined(path: Path, schema: Schema) -> _Folder:
     except LabelError as error:
         found.problems.append(Problem.of(error))
         return found
-    for file in sorted((path / "annotations").glob("*.jsonl")):
+    try:
+        found.files = coder_files(path / "annotations")
+    except LabelError as error:
+        found.problems.append(Problem.of(error))
+        return found
+    for coder, file in found.files.items():
         labels = list(_fitting(file, schema, found))
-        if file.stem == ADJUDICATION:
+        if coder == ADJUDICATION:
             found.adjudication = labels
         else:
-            found.coders[file.stem] = labels
+            found.coders[coder] = labels
     if not found.coders:
-        message = "expected a coder's labels, <coder>.jsonl, found none"
+        message = "expected a coder's labels, <coder>.jsonl or <coder>.csv, found none"
         found.problems.append(Problem(message, str(path / "annotations")))
         return found
     found.problems += _gaps(found)
@@ -230,14 +254,14 @@ def _gaps(found: _Folder) -> Iterator[Problem]:
                 begun.add(article)
                 if left_out:
                     message = f"expected a label for every sentence of {article}, got none for {', '.join(left_out)}"
-                    yield Problem(message, str(found.path / "annotations" / f"{coder}.jsonl"))
+                    yield Problem(message, str(found.files[coder]))
     if untouched := [article for article in sentences_of if article not in begun]:
         message = f"expected labels for every article, got none for {len(untouched)}: {', '.join(untouched)}"
         yield Problem(message, str(found.path / "annotations"))
 
 
 def _merge(found: _Folder) -> None:
-    file = str(found.path / "annotations" / f"{ADJUDICATION}.jsonl")
+    file = str(found.files.get(ADJUDICATION, found.path / "annotations" / f"{ADJUDICATION}.jsonl"))
     labelled = {label.id for labels in found.coders.values() for label in labels}
     verdicts = [verdict for verdict in found.adjudication if verdict.id in labelled]
     for verdict in found.adjudication:

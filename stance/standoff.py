@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from stance import jsonl
@@ -81,6 +82,14 @@ def dehydrate(annotations: Iterable[Annotation], articles: Iterable[Article]) ->
             )
         )
     return sorted(labels, key=lambda label: (label.article, label.start))
+
+
+def is_standoff(path: PathLike) -> bool:
+    """Whether a file of labels says where in which article they stand, rather than in which sentence of a list."""
+    if Path(path).suffix != ".jsonl":
+        return False
+    _, first = next(jsonl.read_jsonl(path), (0, {}))
+    return "sentence_sha" in first
 
 
 def read_standoff(path: PathLike, schema: Schema) -> list[StandoffLabel]:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from stance.annotations import Disagreement, annotation_lines, merge, read_annotations, write_annotations
+from stance.annotations import (
+    Disagreement,
+    annotation_lines,
+    coder_files,
+    merge,
+    read_annotations,
+    write_annotations,
+)
 from stance.errors import LabelError
 from stance.records import Annotation
 from stance.schema import Output, Schema
@@ -47,6 +54,60 @@ def test_a_line_is_compact_and_leaves_out_an_empty_note(tmp_path: Path) -> None:
 def test_topics_come_in_schema_order(tmp_path: Path) -> None:
     path = coder_file(tmp_path, '{"id": "a", "sha": "s", "topics": ["war", "aid"], "stances": {}}')
     assert read_annotations(path, SCHEMA)[0].topics == ("aid", "war")
+
+
+def test_what_the_coder_was_given_may_stay_beside_the_labels(tmp_path: Path) -> None:
+    sha = "319b44c570a417ff3444896cd4aa77f052b6781773fc2f9aa1f1180ac745005c"  # of "rain" (sha256sum)
+    line = '{"id": "a-01", "article": "a", "register": "wire", "date": "", "text": "%s", "sha": "%s", %s}'
+    labels = '"topics": [], "stances": {"ties": "favor"}'
+    path = coder_file(tmp_path, line % ("rain", sha, labels))
+    assert read_annotations(path, SCHEMA) == [label("a-01", sha=sha, ties="favor")]
+    path = coder_file(tmp_path, line % ("snow", sha, labels))
+    with pytest.raises(LabelError, match="line 1: a-01: expected the text as it was given, got another one"):
+        read_annotations(path, SCHEMA)
+
+
+def test_a_coder_s_csv_is_read_row_by_row_and_rows_left_blank_are_passed_over(tmp_path: Path) -> None:
+    schema = Schema(topics=SCHEMA.topics, targets=(Output(name="ties"), Output(name="trade")), default_target="ties")
+    path = tmp_path / "ann.csv"
+    path.write_text(
+        "id,article,sha,topics,ties,trade,note\n"
+        "a-01,a,s,war; aid,favor,,“warm”\n"
+        "a-02,a,s,,,,\n"
+        "a-03,a,s,,neutral,against,\n",
+        encoding="utf-8-sig",
+    )
+    assert read_annotations(path, schema) == [
+        label("a-01", "aid", "war", ties="favor", note="“warm”"),
+        label("a-03", ties="neutral", trade="against"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("id,sha,ties,topics\na,s,pro,\n", "line 2: expected a stance .*, got 'pro'"),
+        ("id,sha,ties\na,s,favor\n", "line 1: expected the columns id, sha, topics, ties, got no 'topics'"),
+        ("id,ties,topics\na,favor,\n", "line 2: expected the keys id, sha, topics, stances, got no 'sha'"),
+        ("id,sha,ties,topics,nota\na,s,favor,,x\n", "line 2: unknown key 'nota'; did you mean 'note'"),
+        ("id,sha,ties,topics\na,s,favor,\na,s,favor,\n", "line 3: expected each sentence once, got 'a' again"),
+    ],
+)
+def test_what_is_wrong_with_a_coder_s_csv_is_said_with_its_line(tmp_path: Path, table: str, message: str) -> None:
+    schema = Schema(topics=SCHEMA.topics, targets=(Output(name="ties"),), default_target="ties")
+    path = tmp_path / "ann.csv"
+    path.write_text(table, encoding="utf-8")
+    with pytest.raises(LabelError, match=message):
+        read_annotations(path, schema)
+
+
+def test_a_coder_has_one_file(tmp_path: Path) -> None:
+    for name in ("ann.jsonl", "bob.csv", "notes.txt"):
+        (tmp_path / name).touch()
+    assert coder_files(tmp_path) == {"ann": tmp_path / "ann.jsonl", "bob": tmp_path / "bob.csv"}
+    (tmp_path / "ann.csv").touch()
+    with pytest.raises(LabelError, match=r"expected one file a coder, got ann.csv and ann.jsonl"):
+        coder_files(tmp_path)
 
 
 BAD_LINES = [

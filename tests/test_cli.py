@@ -629,6 +629,21 @@ def labels_folder(tmp_path: Path, schema: Schema, *, differ: bool = False) -> Pa
     return folder
 
 
+def test_a_coder_fills_in_the_csv_and_what_is_merged_trains(run: Run, tmp_path: Path, tiny_schema: Schema) -> None:
+    folder = labels_folder(tmp_path, tiny_schema)
+    coded, merged, rows = folder / "annotations" / "cat.csv", tmp_path / "merged.jsonl", tmp_path / "rows.jsonl"
+    run("labels", "sentences", folder, "--format", "csv", "-o", coded)
+    lines = coded.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "id,article,register,date,text,sha,topics,union,tariffs,note"
+    assert all(line.endswith(",,,,") for line in lines[1:])
+    coded.write_text("\n".join([lines[0], *(line[:-4] + ",,neutral,neutral," for line in lines[1:])]), encoding="utf-8")
+    assert run("labels", "check", folder).out == "all is well: 4 sentences of 2 articles\n"
+    assert run("labels", "merge", coded, folder / "annotations" / "ann.jsonl", "-o", merged).code == 0
+    hydrated = run("labels", "hydrate", merged, "--articles", folder, "--schema", folder / "schema.toml", "-o", rows)
+    assert hydrated.err == f"4 sentences written to {rows}, 0 not found in {folder}\n"
+    assert next(json.loads(line)["text"] for line in rows.read_text().splitlines()) == "Norland praised Southmark."
+
+
 def schema_file(tmp_path: Path) -> Path:
     from conftest import TINY_SCHEMA
 

@@ -235,7 +235,7 @@ def test_all_problems_are_listed(folder: Path) -> None:
 
 def test_a_folder_without_coders_is_a_problem(tmp_path: Path) -> None:
     write_article(tmp_path, "a", "Snow fell.")
-    assert problems(tmp_path) == ["annotations: expected a coder's labels, <coder>.jsonl, found none"]
+    assert problems(tmp_path) == ["annotations: expected a coder's labels, <coder>.jsonl or <coder>.csv, found none"]
 
 
 def test_a_folder_without_articles_is_a_problem(tmp_path: Path) -> None:

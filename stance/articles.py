@@ -11,10 +11,10 @@ from typing import Any
 from stance.cleaning import clean
 from stance.errors import LabelError, did_you_mean, listed
 from stance.html_text import html_to_text
-from stance.jsonl import PathLike, read_jsonl
+from stance.jsonl import PathLike, decode, read_jsonl
 from stance.records import Article
 
-__all__ = ["SUFFIXES", "article_from_html", "article_from_text", "clean", "is_html", "read_articles"]
+__all__ = ["SUFFIXES", "article_files", "article_from_html", "article_from_text", "clean", "is_html", "read_articles"]
 
 _FENCE = re.compile(r"---[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
@@ -34,8 +34,9 @@ def read_articles(path: PathLike) -> Iterator[Article]:
       the page.
     - ``.jsonl``: one article a line: ``text``, perhaps ``id``, and whatever else is metadata.
 
-    Files are UTF-8, with or without a byte order mark. Line ends stay as they are. Without an ``id`` an article is
-    named after its file (``.jsonl``: file and line). Hidden files and other suffixes in a folder are passed over.
+    Files are UTF-8, or UTF-16 or UTF-32 with a byte order mark. Line ends stay as they are. Without an ``id``, an
+    article is named after its file (``.jsonl``: file and line). Hidden files and other suffixes in a folder are passed
+    over.
 
     Raises:
         FileNotFoundError: there is no such file or folder; at once, not when the first article is asked for.
@@ -49,7 +50,7 @@ def read_articles(path: PathLike) -> Iterator[Article]:
         table = path.suffix.lower() in (".csv", ".tsv", ".parquet")
         hint = "; texts in a table: --column NAME" if table else did_you_mean(path.suffix, SUFFIXES)
         raise LabelError(f"expected an article ({listed(SUFFIXES)}), got suffix {path.suffix!r}{hint}", file=path)
-    return _read_all(path, _files(path))
+    return _read_all(path, article_files(path))
 
 
 def article_from_text(text: str, id: str = "text") -> Article:
@@ -79,7 +80,8 @@ def is_html(text: str) -> bool:
     return _PAGE.match(text) is not None
 
 
-def _files(path: Path) -> list[Path]:
+def article_files(path: Path) -> list[Path]:
+    """The files that `read_articles` reads, in its order."""
     if not path.is_dir():
         return [path]
     return sorted(
@@ -109,7 +111,7 @@ def _read_all(path: Path, files: list[Path]) -> Iterator[Article]:
 
 def _decoded(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return decode(file.read_bytes())
     except UnicodeDecodeError as error:
         # The codec counts from behind a byte order mark.
         skipped = 3 if file.read_bytes().startswith(b"\xef\xbb\xbf") else 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from stance.errors import OptionError, StanceError
-from stance.jsonl import dumps
+from stance.jsonl import decode, dumps
 
 if TYPE_CHECKING:
     from stance.schema import Schema
@@ -126,7 +126,7 @@ def read_stdin() -> str:
         StanceError: it is not UTF-8.
     """
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
+        return decode(sys.stdin.buffer.read())
     except UnicodeDecodeError as error:
         raise StanceError(f"standard input: expected UTF-8, got {error.reason} at byte {error.start}") from None
 

@@ -25,7 +25,8 @@ from stance.cli_options import (
     read_stdin,
     tell,
 )
-from stance.errors import OptionError
+from stance.errors import LabelError, OptionError
+from stance.terminal import counted
 
 if TYPE_CHECKING:
     from stance.classifier import Classifier
@@ -118,7 +119,7 @@ def classify(
     Each article is cleaned of what web pages leave in it (adverts, captions, links), split into sentences, and
     classified sentence by sentence. The table shows the stance toward one target, its probability, and the topics;
     below it, what share of the sentences has each. A label can be given below 50%: rare labels have lower bars,
-    which `stance models info` lists.
+    which `stance models info` lists. A file of a folder that cannot be read is left out; the exit code is 1 then.
 
     \b
     Examples:
@@ -151,6 +152,7 @@ def classify(
     )  # refuses what is out of range before any output
     shown = target or classifier.schema.default_target
     pages: list[ReadArticle] = []
+    left_out: list[Path] = []
     taken = None if form is Format.table else written_columns(classifier.schema)
     with ExitStack() as stack:
         file = stack.enter_context(output_file(output, mark=form is Format.csv))
@@ -163,7 +165,7 @@ def classify(
             for names, texts, others in _batches(rows, show=not quiet):
                 report.texts(names, classifier.classify(texts, target=shown, min_precision=min_precision), others)
         else:
-            for article in _articles(given, show=not quiet):
+            for article in _articles(given, left_out, show=not quiet):
                 found = classifier.classify_article(article, target=shown, min_precision=min_precision)
                 report.article(article, found)
                 if html is not None:
@@ -171,6 +173,9 @@ def classify(
         report.close()
     if html is not None:
         _write_page(html, pages, classifier, model, shown, min_precision)
+    if left_out:
+        tell(f"left out: {counted(len(left_out), 'file')} that could not be read")
+        raise typer.Exit(1)
 
 
 def explain(
@@ -269,19 +274,20 @@ def _report(form: Format, file: TextIO, classifier: Classifier, target: str | No
     return TableReport(file, classifier.schema, target, sentences=sentences)
 
 
-def _articles(given: Sequence[str], *, show: bool) -> Iterator[Article]:
+def _articles(given: Sequence[str], left_out: list[Path], *, show: bool) -> Iterator[Article]:
     """Every article, with distinct ids; a bar on standard error where there are many."""
     from stance.terminal import progress
 
     seen: dict[str, int] = {}
-    for article in progress(_read_all(given), "articles", show=show):
+    for article in progress(_read_all(given, left_out), "articles", show=show):
         seen[article.id] = seen.get(article.id, 0) + 1
         again = seen[article.id]
         yield article if again == 1 else dataclasses.replace(article, id=f"{article.id}~{again}")
 
 
-def _read_all(given: Sequence[str]) -> Iterator[Article]:
-    from stance.articles import article_from_html, article_from_text, is_html, read_articles
+def _read_all(given: Sequence[str], left_out: list[Path]) -> Iterator[Article]:
+    """Every article. A file of a folder that cannot be read is told of and left out; one that is named is an error."""
+    from stance.articles import article_files, article_from_html, article_from_text, is_html, read_articles
 
     for path in given:
         if not path.strip():
@@ -291,6 +297,13 @@ def _read_all(given: Sequence[str]) -> Iterator[Article]:
             yield article_from_html(text, id="stdin") if is_html(text) else article_from_text(text, id="stdin")
         elif _is_text(path):
             yield article_from_text(path)
+        elif os.path.isdir(path) and (files := article_files(Path(path))):
+            for file in files:
+                try:
+                    yield from read_articles(file)
+                except LabelError as error:
+                    left_out.append(file)
+                    tell(f"left out: {error}")
         else:
             yield from read_articles(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
@@ -14,6 +15,13 @@ from typing import Any
 from stance.errors import LabelError
 
 PathLike = str | os.PathLike[str]
+# The longer ones first: one of UTF-32 begins as one of UTF-16 does.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def sha256(data: bytes | str) -> str:
@@ -24,6 +32,15 @@ def sha256(data: bytes | str) -> str:
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """JSON with characters kept as they are and keys in the order given."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def decode(data: bytes) -> str:
+    """The text of a file: UTF-8, with or without a byte order mark, or UTF-16 or UTF-32 with one.
+
+    Raises:
+        UnicodeDecodeError: it is none of these.
+    """
+    return data.decode(next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8-sig"))
 
 
 def plain(value: Any) -> Any:
@@ -90,9 +107,8 @@ def read_jsonl(path: PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
             except UnicodeDecodeError as error:
                 raise LabelError(f"expected UTF-8, got {error.reason}", file=path, line=number) from None
             except json.JSONDecodeError as error:
-                raise LabelError(
-                    f"expected a JSON object, got {error.msg} at column {error.colno}", file=path, line=number
-                ) from None
+                where = min(error.pos, len(raw.rstrip().decode("utf-8-sig"))) + 1  # no later than behind the line
+                raise LabelError(f"not a JSON object: {error.msg} at column {where}", file=path, line=number) from None
             if not isinstance(row, dict):
                 raise LabelError(f"expected a JSON object, got {type(row).__name__}", file=path, line=number)
             yield number, row

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stance.errors import LabelError, MissingExtraError, OptionError, did_you_mean, listed
-from stance.jsonl import PathLike, read_jsonl
+from stance.jsonl import PathLike, decode, read_jsonl
 from stance.records import LabelledSentence
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -172,7 +172,7 @@ def _read_file(path: Path, sought: str = "text") -> list[SourceRow]:
 def _read_csv(path: Path, delimiter: str, sought: str) -> list[SourceRow]:
     data = path.read_bytes()
     try:
-        text = data.decode("utf-8-sig")
+        text = decode(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"expected UTF-8, got the byte {data[error.start]:#04x}; save the file as 'CSV UTF-8'"

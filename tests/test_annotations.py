@@ -127,7 +127,7 @@ BAD_LINES = [
         '{"id": "x", "sha": "s", "topics": [], "stances": {}}',
         "expected each sentence once, got 'x' again, first in line 1",
     ),
-    ("{", "expected a JSON object, got "),
+    ("{", "not a JSON object: "),
 ]
 
 

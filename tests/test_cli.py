@@ -154,6 +154,19 @@ def test_classify_takes_a_text_in_quotation_marks(run: Run, tiny_folder: Path) -
     assert json.loads(found.out)["stances"]["union"] == "against"
 
 
+def test_a_file_of_a_folder_that_cannot_be_read_is_left_out(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes("Tallinn, café".encode("latin-1"))
+    (folder / "b.txt").write_bytes("It rained.".encode("utf-16"))
+    found = run("classify", "-m", tiny_folder, "-f", "jsonl", folder)
+    assert [json.loads(line)["id"] for line in found.out.splitlines()] == ["b-01"]
+    told = f"left out: {folder / 'a.txt'}: expected UTF-8, got unexpected end of data at byte 12; save it as UTF-8\n"
+    assert found.err == f"{told}left out: 1 file that could not be read\n"
+    assert found.code == 1
+    assert run("classify", "-m", tiny_folder, folder / "a.txt").code == 2  # named itself, it is an error
+
+
 def test_classify_lines_takes_each_line_as_it_is(run: Run, tiny_folder: Path) -> None:
     found = run("classify", "-m", tiny_folder, "--lines", "-f", "jsonl", stdin=b"One. Two.\n\nREAD: more\r\n")
     rows = [json.loads(line) for line in found.out.splitlines()]

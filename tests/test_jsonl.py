@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stance import LabelError
-from stance.jsonl import plain, read_jsonl, write_jsonl, write_text
+from stance.jsonl import decode, plain, read_jsonl, write_jsonl, write_text
 
 
 def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
@@ -20,7 +20,8 @@ def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"a": 1}\n{"a"', r"x.jsonl, line 2: expected a JSON object, got Expecting ':' delimiter at column 5"),
+        (b'{"a": 1}\n{"a"', r"x.jsonl, line 2: not a JSON object: Expecting ':' delimiter at column 5"),
+        (b'{"a": "b"\n', r"x.jsonl, line 1: not a JSON object: Expecting ',' delimiter at column 10"),
         (b"[1]\n", "x.jsonl, line 1: expected a JSON object, got list"),
         (b'{"a": "\xff"}\n', "x.jsonl, line 1: expected UTF-8, got invalid start byte"),
     ],
@@ -78,3 +79,15 @@ def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
 )
 def test_any_value_has_a_form_that_json_holds(value: object, as_json: object) -> None:
     assert plain(value) == as_json
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_tell_the_encoding(encoding: str) -> None:
+    assert decode("“Ä”\n".encode(encoding)) == "“Ä”\n"
+
+
+def test_big_endian_text_and_latin_1_are_told_apart() -> None:
+    assert decode(b"\xfe\xff\x00a") == "a"
+    assert decode(b"\x00\x00\xfe\xff\x00\x00\x00a") == "a"
+    with pytest.raises(UnicodeDecodeError):
+        decode("café".encode("latin-1"))

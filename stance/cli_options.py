@@ -18,7 +18,7 @@ from stance.jsonl import decode, dumps
 if TYPE_CHECKING:
     from stance.schema import Schema
 
-STDIN = "-"
+STDIN = STDOUT = "-"
 LABELS = Path("labels")
 """Where labels are, unless told."""
 
@@ -36,7 +36,7 @@ ModelOption = Annotated[
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of standard output."),
+    typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of standard output (-)."),
 ]
 FigureFormatOption = Annotated[
     FigureFormat, typer.Option("--format", "-f", help="A table for people, or JSON for machines.")
@@ -45,8 +45,9 @@ SchemaOption = Annotated[
     Path | None,
     typer.Option(
         "--schema",
-        metavar="FILE",
-        help="The schema.toml with topics, targets and stances. Left out: that of the labels folder.",
+        metavar="FILE|FOLDER",
+        help="The schema.toml, or the folder of labels or of a model, with topics, targets and stances. Left out: that "
+        "of the labels folder.",
     ),
 ]
 SplitOption = Annotated[
@@ -62,7 +63,7 @@ def output_file(path: Path | None, *, mark: bool = False) -> Iterator[TextIO]:
     Args:
         mark: begin a file with a byte order mark, without which Excel garbles curly quotes.
     """
-    if path is None:
+    if path is None or str(path) == STDOUT:
         yield sys.stdout
         return
     path = path.resolve()  # a link is followed
@@ -92,7 +93,7 @@ def check_output(output: Path | None, *read: str | Path | None, option: str = "-
     """
     from stance.model_folder import shipped_models
 
-    if output is None or not output.exists():
+    if output is None or str(output) == STDOUT or not output.exists():
         return
     shipped = shipped_models()
     for given in map(str, filter(None, read)):
@@ -154,13 +155,12 @@ def _decoded(lines: Iterable[bytes], name: str) -> Iterator[str]:
 
 def schema_of(folder: Path | None, schema: Path | None) -> Schema:
     """The schema given, else the labels folder's, else that of the shipped model."""
-    from stance.model_folder import DEFAULT_MODEL, load_model
-    from stance.schema import Schema
+    from stance.model_folder import DEFAULT_MODEL, load_model, read_schema
 
     if schema is not None:
-        return Schema.load(schema)
+        return read_schema(schema)
     if folder is not None and (folder / "schema.toml").is_file():
-        return Schema.load(folder / "schema.toml")
+        return read_schema(folder)
     return load_model(DEFAULT_MODEL).schema
 
 

@@ -17,6 +17,7 @@ import typer
 from stance import DEFAULT_MODEL, __version__
 from stance.cli_options import (
     STDIN,
+    STDOUT,
     ModelOption,
     OutputOption,
     check_output,
@@ -48,6 +49,13 @@ class Format(StrEnum):
     table = "table"
     jsonl = "jsonl"
     csv = "csv"
+
+
+class ReasonFormat(StrEnum):
+    """How reasons are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
 
 
 def classify(
@@ -137,6 +145,8 @@ def classify(
     given = paths or _piped()
     check_output(output, *given, model)
     check_output(html, *given, model, option="--html")
+    if html is not None and str(html) == STDOUT:
+        raise OptionError("--html writes a file, as the page goes with the table: name one")
     if html is not None and output is not None and html.resolve() == output.resolve():
         raise OptionError(f"--output and --html both name {html}: give each a file of its own")
     if column is not None and not column:
@@ -200,8 +210,9 @@ def explain(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many pieces of the text to list.")] = 8,
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="A table for people, or JSONL with every weight for programs.")
-    ] = Format.table,
+        ReasonFormat,
+        typer.Option("--format", "-f", help="A table for people, or JSONL with every weight for programs."),
+    ] = ReasonFormat.table,
 ) -> None:
     """Show which words of a sentence decided, with their weights.
 
@@ -220,8 +231,6 @@ def explain(
     from stance.report_reasons import explanation_row, print_reason
     from stance.terminal import Screen, shown
 
-    if format is Format.csv:
-        raise OptionError("explain: --format must be table or jsonl, got csv")
     if not text.strip():
         raise OptionError("explain: expected one sentence in quotation marks, got a blank one")
     if " " not in text and text.endswith(_TEXT_SUFFIXES) and not os.path.isfile(text):
@@ -235,7 +244,7 @@ def explain(
     explanation = classifier.explain(whole)
     every = reasons(explanation, explanation.prediction)
     found = chosen(every, output_name, schema) if output_name else deciding(every, aim)
-    if format is Format.jsonl:
+    if format is ReasonFormat.jsonl:
         sys.stdout.write(dumps(explanation_row(explanation, found)) + "\n")
         return
     screen = Screen(sys.stdout)

@@ -79,8 +79,9 @@ def train(
         str | None,
         typer.Option(
             "--schema",
-            metavar="FILE|infer",
-            help="The schema.toml to use; infer takes topics and targets from the labels, without word lists. "
+            metavar="FILE|FOLDER|infer",
+            help="The schema.toml, or the folder of a model, to take topics, targets and word lists from; infer takes "
+            "topics and targets from the labels, without word lists. "
             "Left out: the labels folder's own, else the shipped model's.",
         ),
     ] = None,

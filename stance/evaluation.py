@@ -11,7 +11,7 @@ import numpy as np
 
 from stance.baselines import Chance, Keywords, Majority, Outcome, System
 from stance.classifier import Classifier
-from stance.errors import LabelError
+from stance.errors import LabelError, OptionError, did_you_mean, listed
 from stance.labels import read_rows
 from stance.linear import Floats
 from stance.metrics import (
@@ -217,6 +217,11 @@ def evaluate_rows(
 
 def _splits(source: Any, split: str | None) -> tuple[str, ...] | None:
     """What to read of the source: all of it where there are no splits and one of the usual ones is asked for."""
+    if split and split not in SPLITS and not folders(source):
+        hint = did_you_mean(split, SPLITS)
+        raise OptionError(
+            f"split: this source has none, so expected {listed(SPLITS)} for all of it, got {split!r}{hint}"
+        )
     return None if not split or (split in SPLITS and not folders(source)) else (split,)
 
 

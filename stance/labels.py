@@ -18,8 +18,9 @@ from stance.schema import STANCES, Output, Schema
 from stance.sources import SUFFIXES, Source, SourceRow, extra, folders, missing, read_source
 
 IGNORED_COLUMNS = frozenset({
-    "note", "notes", "comment", "source", "url", "title", "author", "publisher", "provenance", "split", "fold", "sha",
-    "coder", "annotator", "confidence", "index", "start", "end", "sentence_sha", "article_sha", "__index_level_0__",
+    "note", "notes", "comment", "source", "url", "link", "title", "headline", "author", "publisher", "outlet",
+    "section", "language", "country", "provenance", "split", "fold", "sha", "coder", "annotator", "confidence",
+    "index", "start", "end", "sentence_sha", "article_sha", "__index_level_0__",
     "topic_probabilities", "stance_probabilities",
 })  # fmt: skip
 """Columns that may stand beside the labels and are never read."""
@@ -187,7 +188,8 @@ def _is_target(column: str, values: list[tuple[SourceRow, Any]]) -> bool:
         if not isinstance(value, str) or value.strip() not in STANCES:
             raise row.error(
                 f"column {column!r} is no known one, so expected a target's stances in it ({listed(STANCES)}), got "
-                f"{value!r}{did_you_mean(value, STANCES)}; a column without labels may be called 'note' or 'source'"
+                f"{value!r}{did_you_mean(value, STANCES)}; columns without labels may be called 'note', 'title', "
+                "'source', 'url' and the like: rename this one, or take it away"
             )
     return bool(given)
 

@@ -134,6 +134,20 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
     return made
 
 
+def read_schema(path: PathLike) -> Schema:
+    """The schema of a ``schema.toml``, of a labels folder that has one, or of a model folder.
+
+    Raises:
+        LabelError: the file does not hold a schema.
+        ModelError: the folder has neither, or its model is damaged.
+        OSError: the file cannot be read.
+    """
+    folder = Path(path)
+    if (folder / "schema.toml").is_file():
+        return Schema.load(folder / "schema.toml")
+    return load_model(folder).schema if folder.is_dir() else Schema.load(folder)
+
+
 def _model(manifest: Mapping[str, Any], weights: bytes) -> Model:
     schema = Schema.from_dict(manifest["schema"])
     decisions = {key: _decision(value) for key, value in manifest["decisions"].items()}

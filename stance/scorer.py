@@ -32,5 +32,10 @@ def check_texts(texts: object) -> None:
         raise TypeError(
             f"expected a str or an iterable of str, got {type(texts).__name__}: pass one column, df['text']"
         )
-    if isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
+    if hasattr(texts, "column_names"):  # a datasets.Dataset
+        raise TypeError(
+            f"expected a str or an iterable of str, got {type(texts).__name__}: pass one column, dataset['text']"
+        )
+    single = getattr(texts, "shape", None) == ()  # an array of no dimension, which is no collection
+    if single or isinstance(texts, bytes | bytearray | Mapping) or not isinstance(texts, Iterable):
         raise TypeError(f"expected a str or an iterable of str, got {type(texts).__name__}")

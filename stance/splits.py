@@ -61,7 +61,7 @@ def grouped_folds(rows: Sequence[LabelledSentence], *, k: int, seed: int) -> lis
         raise OptionError(f"k must be 2 or more, got {k!r}")
     articles, content, article_of = _contents(rows)
     if len(articles) < k:
-        raise LabelError(f"folds: expected at least {k} articles, got {len(articles)}")
+        raise LabelError(f"folds: expected at least {k} articles, as many as folds, got {len(articles)}")
     fold_of = stratify(content, [1 / k] * k, seed)[article_of]
     return [np.flatnonzero(fold_of == fold) for fold in range(k)]
 

@@ -26,7 +26,7 @@ from stance.lexicon import BLOCKS
 from stance.linear import Floats, Ints, decide, softmax
 from stance.metrics import precision_curve, score
 from stance.model import Column, Decision, Heads, Model
-from stance.model_folder import DEFAULT_MODEL, load_model
+from stance.model_folder import DEFAULT_MODEL, load_model, read_schema
 from stance.options import Options
 from stance.records import LabelledSentence, fingerprint, training_order
 from stance.schema import NEUTRAL, Output, Schema
@@ -100,8 +100,9 @@ def train(
     Args:
         source: a labels folder, a .csv, .tsv, .jsonl or .parquet file, a list of those to train on together, a
             DataFrame, a ``datasets.Dataset``, or rows.
-        schema: a `Schema` or a ``schema.toml``; "infer" takes topics and targets from the labels, without a lexicon,
-            even where a labels folder has its own; None takes the folder's own, else the shipped default model's.
+        schema: a `Schema`, or a ``schema.toml``, or the folder of labels or of a model that has one; "infer" takes
+            topics and targets from the labels, without a lexicon, even where a labels folder has its own; None takes
+            the folder's own, else the shipped default model's.
         options: all options as one record; ``changes`` are single ones by name (``seed=1``).
         splits: of labels folders, the gold files to train on.
         progress: called with one line of text as work goes on.
@@ -162,7 +163,7 @@ def _schema_for(source: Source, schema: Schema | PathLike | None) -> Schema:
     if isinstance(schema, Schema):
         return schema
     if schema is not None:
-        return Schema.load(schema)
+        return read_schema(schema)
     return folder_schema(source) or load_model(DEFAULT_MODEL).schema
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,8 @@ def test_a_blank_text_is_neutral_and_without_topics(tiny_model: Classifier, blan
         (None, "expected a str or an iterable of str, got NoneType"),
         (b"bytes", "expected a str or an iterable of str, got bytes"),
         (7, "expected a str or an iterable of str, got int"),
+        (np.array("x"), "expected a str or an iterable of str, got ndarray"),
+        (Dataset.from_dict({"t": ["x"]}), r"got Dataset: pass one column, dataset\['text'\]"),
         ({"text": "x"}, "expected a str or an iterable of str, got dict"),
         (["a", None], "expected str at index 1, got NoneType"),
         (["a"] * 2000 + [3.5], "expected str at index 2000, got float"),

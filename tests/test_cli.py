@@ -167,6 +167,15 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_left_out(run: Run, tiny_folde
     assert run("classify", "-m", tiny_folder, folder / "a.txt").code == 2  # named itself, it is an error
 
 
+def test_a_dash_is_standard_output(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = run("classify", "-m", tiny_folder, "-f", "jsonl", "-o", "-", "It rained today.")
+    assert json.loads(found.out)["text"] == "It rained today."
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_classify_lines_takes_each_line_as_it_is(run: Run, tiny_folder: Path) -> None:
     found = run("classify", "-m", tiny_folder, "--lines", "-f", "jsonl", stdin=b"One. Two.\n\nREAD: more\r\n")
     rows = [json.loads(line) for line in found.out.splitlines()]
@@ -607,7 +616,7 @@ def test_splits_that_there_are_not_are_refused(run: Run, tiny_folder: Path, tiny
     rows = tiny_labels / "gold" / "dev.jsonl"
     assert "--splits are of labels folders" in run("train", rows, "--out", "m", "--splits", "dev").err
     assert (
-        "splits must be left out unless the source is a labels folder"
+        "split: this source has none, so expected 'train', 'dev' or 'test' for all of it, got 'foo'"
         in run("evaluate", tiny_folder, rows, "--split", "foo").err
     )
     assert run("evaluate", tiny_folder, rows, "--split", "dev").code == 0
@@ -807,10 +816,11 @@ BAD = {
     "a page of lines": (("classify", "-m", "{model}", "--lines", "--html", "x.html", "a b"), "leave out --lines"),
     "a page as output": (("classify", "-m", "{model}", "-o", "x.html", "a b"), "for a page: --html x.html"),
     "nothing to classify": (("classify", "-m", "{model}"), "expected articles: name a file or folder"),
+    "a page to standard output": (("classify", "-m", "{model}", "--html", "-", "a b"), "--html writes a file"),
     "an unknown option": (("classify", "--traget", "x"), "No such option: --traget"),
     "an unknown command": (("clasify",), "No such command 'clasify'"),
     "an unknown format": (("classify", "-f", "xml", "a b"), "'xml' is not one of"),
-    "explain as CSV": (("explain", "-m", "{model}", "-f", "csv", "a b"), "--format must be table or jsonl, got csv"),
+    "explain as CSV": (("explain", "-m", "{model}", "-f", "csv", "a b"), "'csv' is not one of 'table', 'jsonl'"),
     "a file to explain": (
         ("explain", "-m", "{model}", "{model}/model.json"),
         "explain takes one sentence, got the file",

@@ -360,7 +360,7 @@ INFERENCE_ERRORS: list[tuple[list[dict[str, Any]], str]] = [
     ([{"text": "a", "china": "favour"}], r"row 1: column 'china' is no known one.*got 'favour'; did you mean 'favor'"),
     (
         [{"text": "a", "stance": "favor", "page": 3}],
-        r"column 'page' is no known one.*got 3; a column without labels may",
+        r"column 'page' is no known one.*got 3; columns without labels may",
     ),
     ([{"text": "a", "stanse": "favor"}], r"unknown column 'stanse'; did you mean 'stance'"),
     ([{"text": "a", "topic": "aid"}], r"unknown column 'topic'; did you mean 'topics'"),

@@ -172,5 +172,5 @@ def test_a_single_fold_is_refused() -> None:
 
 
 def test_fewer_articles_than_folds_are_refused() -> None:
-    with pytest.raises(LabelError, match="folds: expected at least 5 articles, got 2"):
+    with pytest.raises(LabelError, match="folds: expected at least 5 articles, as many as folds, got 2"):
         grouped_folds([sentence("a", 0), sentence("b", 0)], k=5, seed=0)

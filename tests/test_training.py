@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import stance
-from stance import LabelError, LabelledSentence, OptionError, Options, Schema
+from stance import LabelError, LabelledSentence, ModelError, OptionError, Options, Schema
+from stance.classifier import Classifier
 from stance.training import train
 
 FAST = Options(folds=2, strengths=(1.0,), jobs=1, char_min_count=1)
@@ -130,6 +131,14 @@ def test_sentences_with_two_different_labels_are_told(
     train([*tiny_rows, corrected, repeated], schema=tiny_schema, options=FAST, progress=said.append)
     expected = f"labelled twice, and not the same: 1 sentence, such as {corrected.text!r}; each counts."
     assert [line for line in said if line.startswith(expected)]
+
+
+def test_a_model_s_schema_can_be_taken_again(tiny_labels: Path, tiny_folder: Path, tiny_model: Classifier) -> None:
+    rows = tiny_labels / "gold" / "train.jsonl"
+    assert train(rows, schema=tiny_folder, folds=2, jobs=1).schema == tiny_model.schema
+    assert train(rows, schema=tiny_labels, folds=2, jobs=1).schema == tiny_model.schema
+    with pytest.raises(ModelError, match="model.json is missing|weights.safetensors is missing"):
+        train(rows, schema=tiny_labels / "gold")
 
 
 def test_infer_does_without_a_folder_s_schema(tiny_labels: Path) -> None:

@@ -82,6 +82,14 @@ class EvaluationResult:
         """Plain JSON form."""
         return dataclasses.asdict(self)
 
+    def __str__(self) -> str:
+        """The means of the model and of its baselines, a line each."""
+        flattered = ", which the model was trained on" if self.trained_on_these else ""
+        lines = [f"{self.sentences} sentences of {self.articles} articles{flattered}; mean F1 of topics, of stances"]
+        for system in (self.model, *self.baselines):
+            lines.append(f"{system.system}: {system.mean_topic_f1}, {system.mean_stance_macro_f1}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from stance.jsonl import dumps, sha256
 
+_SHOWN = 6
+"""Pieces of a text that an explanation shows as text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
@@ -119,6 +122,18 @@ class OutputExplanation:
     contributions: tuple[Contribution, ...]
     """Largest absolute weight first."""
 
+    def __str__(self) -> str:
+        """One line: the probability, the heaviest pieces of the text, whatever they count as, and the rest."""
+        weights: dict[tuple[int, int, str], float] = {}
+        for piece in self.contributions:
+            place = piece.start, piece.end, piece.text
+            weights[place] = weights.get(place, 0.0) + piece.weight
+        heaviest = sorted(weights, key=lambda place: -abs(weights[place]))
+        shown = [f"{text} {weights[start, end, text]:+.2f}" for start, end, text in heaviest[:_SHOWN]]
+        if others := heaviest[_SHOWN:]:
+            shown.append(f"{len(others)} more {sum(weights[place] for place in others):+.2f}")
+        return f"{self.probability:.0%}: {', '.join([*shown, f'bias {self.bias:+.2f}'])}; sum {self.logit:+.2f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -131,6 +146,12 @@ class Explanation:
     prediction: Prediction
     topics: dict[str, OutputExplanation]
     stances: dict[str, dict[str, OutputExplanation]]
+
+    def __str__(self) -> str:
+        """The text, and a line for each label given."""
+        topics = [f"{topic}: {self.topics[topic]}" for topic in self.prediction.topics]
+        given = [(target, stance) for target, stance in self.prediction.stances.items() if stance is not None]
+        return "\n".join([self.text, *topics, *(f"{t}, {stance}: {self.stances[t][stance]}" for t, stance in given)])
 
 
 @dataclass(frozen=True, slots=True)

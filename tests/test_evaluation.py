@@ -10,7 +10,7 @@ import stance
 from stance import LabelError, LabelledSentence, Schema
 from stance.baselines import Chance, Keywords, Majority, Outcome
 from stance.classifier import Classifier
-from stance.evaluation import compare, evaluate, figures, paired
+from stance.evaluation import EvaluationResult, Figures, compare, evaluate, figures, paired
 from stance.metrics import Interval
 
 
@@ -146,3 +146,17 @@ def test_models_of_other_topics_are_not_compared(tiny_model: Classifier, tiny_ro
         LabelError, match="the same topics, got trade, jubilee and trade: evaluate each on its own labels"
     ):
         compare(tiny_model, other, list(tiny_rows))
+
+
+def test_a_result_shows_its_means_beside_the_baselines() -> None:
+    def means(system: str, topics: float, stances: float) -> Figures:
+        found = [Interval(value, value - 0.1, value + 0.1) for value in (0.0, topics, stances)]
+        return Figures(system, found[0], found[1], {}, found[2], {})
+
+    result = EvaluationResult(12, 3, means("model", 0.9, 0.8), (means("majority", 0.3, 0.2),), {}, {}, "", 0)
+    assert str(result) == (
+        "12 sentences of 3 articles; mean F1 of topics, of stances\n"
+        "model: 0.900 [0.800, 1.000], 0.800 [0.700, 0.900]\n"
+        "majority: 0.300 [0.200, 0.400], 0.200 [0.100, 0.300]"
+    )
+    assert "articles, which the model was trained on;" in str(dataclasses.replace(result, trained_on_these=True))

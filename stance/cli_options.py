@@ -97,8 +97,8 @@ def check_output(output: Path | None, *read: str | Path | None, option: str = "-
         return
     shipped = shipped_models()
     for given in map(str, filter(None, read)):
-        path = Path(given[:4096]) if os.path.exists(given[:4096]) else shipped.get(given)
-        if given == STDIN or path is None:
+        path = shipped.get(given) or Path(given[:4096])
+        if given == STDIN or not os.path.exists(path):
             continue
         if output.samefile(path):
             raise OptionError(f"{option} {output} is what is read: it would be replaced; name another file")

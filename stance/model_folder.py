@@ -10,7 +10,9 @@ import json
 import math
 import os
 import struct
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -25,6 +27,8 @@ from stance.schema import Schema
 from stance.tensors import Tensor, read_tensors
 
 T = TypeVar("T")
+_TRIES, _WAIT = 50, 0.01
+"""How often, and after how many seconds, a model is read again that is being replaced."""
 FORMAT = 3
 DEFAULT_MODEL = "default"
 MANIFEST, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
@@ -34,28 +38,33 @@ _KEYS = ("format", "schema", "options", "decisions", "provenance", "weights_sha2
 
 def shipped_models() -> dict[str, Path]:
     """Name -> folder of the models that come with the package."""
-    installed = Path(__file__).parent / "shipped"
-    root = installed if installed.is_dir() else Path(__file__).parent.parent / "models"
-    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / MANIFEST).is_file()}
+    return {folder.name: folder for folder in sorted(_shipped().glob("*")) if (folder / MANIFEST).is_file()}
 
 
 def find_model(name: PathLike) -> Path:
-    """The folder of that path, or of the shipped model of that name.
+    """The folder of the shipped model of that name, or of that path.
+
+    A string that is a shipped model's name is that model, whatever lies in the current folder; ``./default`` is a path.
 
     Raises:
         ModelError: neither exists.
     """
     path = Path(name)
-    if path.is_dir():
+    if isinstance(name, str) and name == path.name and (_shipped() / name / MANIFEST).is_file():
+        return _shipped() / name
+    if path.is_dir() and str(name):
         return path
     shipped = shipped_models()
-    if str(name) in shipped:
-        return shipped[str(name)]
     known = ", ".join(shipped) or "none"
     raise ModelError(
         f"no model folder at {str(name)!r}, and no shipped model of that name (shipped: {known})"
         + did_you_mean(name, shipped)
     )
+
+
+def _shipped() -> Path:
+    installed = Path(__file__).parent / "shipped"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "models"
 
 
 def check_replaceable(path: PathLike) -> Path:
@@ -71,7 +80,7 @@ def check_replaceable(path: PathLike) -> Path:
 
 
 def save_model(model: Model, path: PathLike) -> None:
-    """Write the folder beside ``path``, then put it in place, so that no reader ever sees half a model.
+    """Write the folder beside ``path``, then put it in place; `load_model` never takes half of it.
 
     Raises:
         ModelError: ``path`` is a file, or a folder that holds something else than a model.
@@ -108,6 +117,8 @@ def load_model(path: PathLike, build: Callable[[Model], T]) -> T: ...
 def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> Any:
     """Read and check everything; nothing in a folder is ever run.
 
+    A model that is being replaced meanwhile is read again: it is the old one or the new one.
+
     Args:
         build: what to make of the model. It is called while the checksum of the weights is still being worked out, and
             what it makes is given only if that is right.
@@ -115,7 +126,36 @@ def load_model(path: PathLike, build: Callable[[Model], Any] | None = None) -> A
     Raises:
         ModelError: a file is missing, damaged, of a newer format, or does not fit together; says which and how.
     """
-    folder = find_model(path)
+    for _ in range(_TRIES):
+        before = _files(path)
+        try:
+            return _load(find_model(path), build)
+        except ModelError:
+            if _files(path) == before and not _being_replaced(path):
+                raise
+            time.sleep(_WAIT)
+    return _load(find_model(path), build)
+
+
+def _files(path: PathLike) -> list[tuple[int, int]]:
+    """Which files a model's are, to tell whether they were replaced."""
+    found = []
+    for name in (MANIFEST, WEIGHTS):
+        with suppress(OSError):
+            file = os.stat(Path(path) / name)
+            found.append((file.st_ino, file.st_mtime_ns))
+    return found
+
+
+def _being_replaced(path: PathLike) -> bool:
+    """Whether the old folder is away and the new one not yet there."""
+    target = Path(path)
+    if target.exists() or not target.parent.is_dir():
+        return False
+    return any(name.startswith(f".{target.name}.old.") for name in os.listdir(target.parent))
+
+
+def _load(folder: Path, build: Callable[[Model], Any] | None) -> Any:
     weights = _read(folder, WEIGHTS)
     fault: Exception | None = None
     made: Any = None
@@ -159,8 +199,21 @@ def _model(manifest: Mapping[str, Any], weights: bytes) -> Model:
         options=Options.from_dict(manifest["options"]),
         heads=_heads(read_tensors(weights), len(expected)),
         decisions=decisions,
-        provenance=manifest["provenance"],
+        provenance=_provenance(manifest["provenance"]),
     )
+
+
+def _provenance(value: Any) -> dict[str, Any]:
+    """What a model was made of, in the form that reports read."""
+    heads = value.get("heads", {}) if isinstance(value, dict) else None
+    counts = [value.get(what, 0) for what in ("sentences", "articles")] if isinstance(value, dict) else []
+    if (
+        not isinstance(heads, dict)
+        or not all(isinstance(head, dict) and isinstance(head.get("classes", {}), dict) for head in heads.values())
+        or not all(type(count) is int for count in counts)
+    ):
+        raise ModelError(f"provenance: expected an object with counts and an object a head, got {str(value)[:60]}")
+    return dict(value)
 
 
 def _serialized(heads: Heads) -> bytes:
@@ -250,6 +303,8 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _decision(value: Mapping[str, Any]) -> Decision:
+    if value.keys() != {"threshold", "curve"}:
+        raise ModelError(f"a decision must have a threshold and a curve, got {sorted(value)}")
     threshold = float(value["threshold"])
     curve = tuple([(probability, precision) for probability, precision in value["curve"]])
     if not math.isfinite(threshold) or not all(map(math.isfinite, chain.from_iterable(curve))):

@@ -134,14 +134,14 @@ def print_training(screen: Screen, model: Model) -> None:
 
 def heads_table(model: Model) -> Table:
     """One row a head: its labels, chosen strength and out-of-fold figures."""
-    heads: Mapping[str, Any] = model.provenance["heads"]
+    heads: Mapping[str, Any] = model.provenance.get("heads", {})
     figures = {name: head_figures(record) for name, record in heads.items()}
     names = list(dict.fromkeys(name for found in figures.values() for name in found))
     rows = tuple(
         (
             output,
-            ", ".join(f"{label} {count}" for label, count in record["classes"].items() if label != "absent"),
-            f"{record['C']:g}",
+            ", ".join(f"{label} {count}" for label, count in record.get("classes", {}).items() if label != "absent"),
+            f"{record['C']:g}" if isinstance(record.get("C"), int | float) else "",
             *(_number(figures[output].get(name, math.nan)) for name in names),
         )
         for output, record in heads.items()

@@ -37,6 +37,8 @@ _TIME_GOES_ON = (
     rf"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|{_MONTH}|GMT|UTC|[A-Z]{{1,3}}[SD]?T\b|Eastern|Central|Pacific"
     r"|(?:[A-Z][a-z]+ ){1,2}(?:standard |daylight |local |[Ss]ummer )?[Tt]ime\b|\d)"
 )
+# "U.S.", from its first letter on: begun at each letter, a long run would take quadratic time.
+_RUN = r"(?<!\b[A-Z]\.)\b(?:[A-Z]\.){2,}"
 HOLD, BREAK = True, False
 _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
     (re.compile(pattern), verdict)
@@ -66,7 +68,7 @@ _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
         (r"\bWashington, D\.C\.(?= +[A-Z])", BREAK),
         # Words that begin a sentence and no name, missing from the library's list.
         (
-            r"\b(?:[A-Z]\.){2,}(?= +(?:Above|Across|Against|Along|Amid|Asked|Earlier|Few|Speaking|Though|Unless)\b)",
+            rf"{_RUN}(?= +(?:Above|Across|Against|Along|Amid|Asked|Earlier|Few|Speaking|Though|Unless)\b)",
             BREAK,
         ),
         # "MOSCOW, October 6. /TASS/. The ministry ..."
@@ -74,7 +76,7 @@ _TABLE: tuple[tuple[re.Pattern[str], bool], ...] = tuple(
         (r"\w\.(?=(?:[Cc]om|[Nn]et|[Oo]rg|[Gg]ov)\b)", HOLD),
     )
 )
-_DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}(?= +[A-Z])")
+_DOTTED = re.compile(rf"{_RUN}(?= +[A-Z])")
 _LOWER_WORD = re.compile(r"(?<![^\s(“‘\"'-])[a-z]{5}")
 _ELLIPSIS_END = re.compile(r"…(?= *[A-Z0-9])")
 _LEADING_ELLIPSIS = re.compile(r"(?:[:,;“‘(\[]|\s[\"'])\s{0,2}(?:…|\.{2,4}|\. \. \.)\s{0,2}$")

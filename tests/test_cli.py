@@ -272,12 +272,12 @@ def test_no_output_replaces_what_is_read(
     assert output.read_bytes() == before
 
 
-def test_a_folder_goes_before_the_shipped_model_of_its_name(
+def test_a_path_to_a_folder_called_like_a_shipped_model_is_guarded_too(
     run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_folder, "default")
-    found = run("classify", "-m", "default", "Norland praised Southmark.", "-o", Path("default") / "model.json")
+    found = run("classify", "-m", "./default", "Norland praised Southmark.", "-o", Path("default") / "model.json")
     assert "is there already, in default, which is read" in found.err
 
 

@@ -1,9 +1,11 @@
 """A model on disk: exact round trips, and every kind of damage refused with its own message."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import stance
 from stance import ModelError
 from stance.classifier import Classifier
 from stance.jsonl import sha256
-from stance.model_folder import FORMAT, _sealed, load_model, shipped_models
+from stance.model_folder import FORMAT, _sealed, load_model, save_model, shipped_models
 
 TEXTS = ["Norland and Southmark deepened their friendship.", "", "Ostia doubled its tariffs 中 😀."]
 
@@ -203,3 +205,88 @@ assert not heavy, heavy
 def test_importing_the_package_imports_no_numpy() -> None:
     code = "import stance, sys; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_shipped_model_s_name_means_that_model_whatever_lies_in_the_current_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.rename(tmp_path / "default")
+    monkeypatch.chdir(tmp_path)
+    assert stance.load().schema.default_target == "china_ties"
+    assert stance.load("default").schema.default_target == "china_ties"
+    assert stance.load("./default").schema.default_target == "union"
+    assert stance.load(Path("default")).schema.default_target == "union"
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_the_old_one_or_the_new_one(
+    tiny_model: Classifier, folder: Path
+) -> None:
+    others = [dataclasses.replace(tiny_model.model, provenance={"sentences": n}) for n in (1, 2)]
+    stop = threading.Event()
+
+    def replace() -> None:
+        while not stop.is_set():
+            for other in others:
+                save_model(other, folder)
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        seen = [load_model(folder).provenance["sentences"] for _ in range(200)]
+    finally:
+        stop.set()
+        thread.join()
+    assert set(seen) <= {1, 2, tiny_model.model.provenance["sentences"]}
+
+
+def test_if_the_new_folder_cannot_be_put_in_place_the_old_one_is_back(
+    tiny_model: Classifier, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (folder / "model.json").read_bytes()
+    rename = os.rename
+
+    def refuse(source: Path, target: Path) -> None:
+        if target == folder and ".old." not in str(source):
+            raise OSError("no")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(OSError, match="no"):
+        tiny_model.save(folder)
+    assert (folder / "model.json").read_bytes() == before
+    assert os.listdir(folder.parent) == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"provenance": None}, "provenance: expected an object"),
+        ({"provenance": {"heads": 3}}, "provenance: expected an object"),
+        ({"provenance": {"heads": {"trade": {"classes": []}}}}, "provenance: expected an object"),
+        ({"provenance": {"sentences": "many"}}, "provenance: expected an object"),
+    ],
+)
+def test_a_provenance_that_reports_could_not_read_is_refused(folder: Path, changes: object, message: str) -> None:
+    edit(folder, **changes)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=message):
+        stance.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": float("nan")}, "a threshold is not a finite number"),
+        ({"curve": [[0.5, float("inf")]]}, "a threshold is not a finite number"),
+        ({"theta": 1}, "a decision must have a threshold and a curve, got"),
+    ],
+)
+def test_a_decision_that_decides_nothing_is_refused(folder: Path, change: dict[str, object], message: str) -> None:
+    decisions = json.loads((folder / "model.json").read_text())["decisions"]
+    decisions["trade"] |= change
+    edit(folder, decisions=decisions)
+    with pytest.raises(ModelError, match=message):
+        stance.load(folder)
+
+
+def test_a_saved_model_may_be_read_by_others(folder: Path) -> None:
+    assert folder.stat().st_mode & 0o777 == 0o755

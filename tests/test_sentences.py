@@ -261,7 +261,25 @@ def outside(text: str, sentences: list) -> str:  # type: ignore[type-arg]
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", ". ", "... ", "A. ", '"', "“a. ", "(", "(a. b) ", "[1]", "a.", "'", "U.S. ", "?” Xi ", "3 p.m. X ", "a\n"],
+    [
+        "a",
+        ". ",
+        "... ",
+        "A. ",
+        '"',
+        "“a. ",
+        "(",
+        "(a. b) ",
+        "[1]",
+        "a.",
+        "'",
+        "U.S. ",
+        "?” Xi ",
+        "3 p.m. X ",
+        "a\n",
+        "A.",
+        "U.S.",
+    ],
 )
 def test_a_long_run_of_anything_is_split_to_the_end(unit: str) -> None:
     # with a splitter quadratic in its quotation marks this would take hours

@@ -45,7 +45,7 @@ class Classifier:
         try:
             self._scorer = make_scorer(model)
         except ValueError as error:
-            raise ModelError(f"does not hold a model that fits together: {error}") from None
+            raise ModelError(str(error)) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Classifier, (self.model,)  # what scores is made anew: in another process, say

@@ -49,7 +49,7 @@ class SentenceFormat(StrEnum):
 
 @app.callback(invoke_without_command=True)
 def _labels(context: typer.Context) -> None:
-    """Make and keep labels: sentences, check, agreement, merge, split.
+    """Make and keep labels: sentences, check, agreement, merge, hydrate, split.
 
     \b
     From articles to a model:

@@ -287,6 +287,8 @@ def compare(
                 f"{', '.join(other) or 'none'}: evaluate each on its own labels"
             )
     rows = read_rows(source, new.schema, splits=_splits(source, split))
+    if not rows:
+        raise LabelError("compare: expected labelled sentences, got none")
     texts = [row.text for row in rows]
     before, after = (ModelSystem(model, "model").decide(texts) for model in (old, new))
     return Comparison(

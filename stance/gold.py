@@ -129,10 +129,15 @@ def build_gold(
 
 
 def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike, schema: Schema) -> list[Path]:
-    """Write ``gold/<split>.jsonl`` of a labels folder, each atomically; returns the paths."""
+    """Write ``gold/<split>.jsonl`` of a labels folder, each atomically; returns the paths.
+
+    Files of other splits are taken away: their articles are in these now.
+    """
     paths = {split: Path(folder) / "gold" / f"{split}.jsonl" for split in gold}
     for split, path in paths.items():
         write_rows(gold[split], path, schema)
+    for old in sorted(set((Path(folder) / "gold").glob("*.jsonl")) - set(paths.values())):
+        old.unlink()
     return list(paths.values())
 
 

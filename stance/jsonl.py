@@ -109,6 +109,8 @@ def read_jsonl(path: PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
             except json.JSONDecodeError as error:
                 where = min(error.pos, len(raw.rstrip().decode("utf-8-sig"))) + 1  # no later than behind the line
                 raise LabelError(f"not a JSON object: {error.msg} at column {where}", file=path, line=number) from None
+            except (ValueError, RecursionError) as error:  # endless numbers, endless nesting
+                raise LabelError(f"not a JSON object: {error}", file=path, line=number) from None
             if not isinstance(row, dict):
                 raise LabelError(f"expected a JSON object, got {type(row).__name__}", file=path, line=number)
             yield number, row

@@ -1,7 +1,7 @@
 """Regularised logistic regression of all outputs at once, on features that are factored by word.
 
 A sentence's character n-grams are its words' n-grams: the matrix of n-gram counts is (sentences x words) times (words
-x n-grams), and the two factors together hold a fifth of the product's numbers. No solver of scikit-learn takes a
+x n-grams), and the two factors together hold a sixth of the product's numbers. No solver of scikit-learn takes a
 product, so this one is our own: L-BFGS (Liu and Nocedal, 1989, "On the limited memory BFGS method for large scale
 optimization"; Nocedal and Wright, "Numerical Optimization", 2006, algorithm 7.4), a search for each head, all of them
 side by side so that the matrices are read once for all. The coefficients are combinations of the rows of X, w = X'a,

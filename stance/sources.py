@@ -19,6 +19,8 @@ from stance.records import LabelledSentence
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 SPLITS = ("train", "dev", "test")
+_LONGEST_CELL = 1 << 30
+"""Characters of a cell of CSV; the csv module by itself stops at 131,072."""
 
 Source = Any
 """A path or a list of paths, a pandas DataFrame, a ``datasets.Dataset``, or an iterable of mappings or
@@ -193,6 +195,7 @@ def _csv_rows(path: Path, reader: Any) -> list[SourceRow]:
     columns: list[str] = []
     rows: list[SourceRow] = []
     header = line = 1
+    limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -210,6 +213,8 @@ def _csv_rows(path: Path, reader: Any) -> list[SourceRow]:
     except csv.Error as error:
         message = 'expected quotes only around whole fields, and doubled ("") inside them'
         raise LabelError(f"{message}; got: {error}", file=path, line=line) from None
+    finally:
+        csv.field_size_limit(limit)
     if not columns:
         raise LabelError("expected a line of column names, got an empty file", file=path, line=1)
     return rows

@@ -622,6 +622,14 @@ def test_splits_that_there_are_not_are_refused(run: Run, tiny_folder: Path, tiny
     assert run("evaluate", tiny_folder, rows, "--split", "dev").code == 0
 
 
+def test_a_table_without_rows_is_nothing_to_measure_on(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("text,topics\n")
+    assert "expected labelled sentences, got none" in run("evaluate", tiny_folder, table).err
+    found = run("compare", tiny_folder, tiny_folder, table)
+    assert (found.code, found.err) == (2, "stance: compare: expected labelled sentences, got none\n")
+
+
 def test_compare_json(run: Run, tiny_folder: Path, tiny_labels: Path) -> None:
     assert json.loads(run("compare", tiny_folder, tiny_folder, tiny_labels, "-f", "json").out)["changes"] == []
 

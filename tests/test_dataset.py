@@ -81,7 +81,7 @@ def test_four_in_five_three_word_runs_of_four_thousand_sentences_are_distinct() 
     assert len(set(runs)) / len(runs) > 0.8
 
 
-def test_sentences_have_five_to_forty_five_words_and_differ_in_length() -> None:
+def test_sentences_have_four_to_forty_six_words_and_differ_in_length() -> None:
     lengths = {sentence.id: len(sentence.text.split()) for sentence in SENTENCES}
     assert {id: n for id, n in lengths.items() if not 4 <= n <= 46} == {}
     assert statistics.stdev(lengths.values()) >= 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stance import LabelError
-from stance.jsonl import decode, plain, read_jsonl, write_jsonl, write_text
+from stance.jsonl import decode, plain, read_jsonl, write_bytes, write_jsonl, write_text
 
 
 def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
@@ -22,6 +22,8 @@ def test_rows_come_back_with_their_line_numbers(tmp_path: Path) -> None:
     [
         (b'{"a": 1}\n{"a"', r"x.jsonl, line 2: not a JSON object: Expecting ':' delimiter at column 5"),
         (b'{"a": "b"\n', r"x.jsonl, line 1: not a JSON object: Expecting ',' delimiter at column 10"),
+        (b"[" * 100_000, r"x.jsonl, line 1: not a JSON object: maximum recursion depth exceeded"),
+        (b'{"a": ' + b"9" * 5000 + b"}", r"x.jsonl, line 1: not a JSON object: Exceeds the limit"),
         (b"[1]\n", "x.jsonl, line 1: expected a JSON object, got list"),
         (b'{"a": "\xff"}\n', "x.jsonl, line 1: expected UTF-8, got invalid start byte"),
     ],
@@ -91,3 +93,18 @@ def test_big_endian_text_and_latin_1_are_told_apart() -> None:
     assert decode(b"\x00\x00\xfe\xff\x00\x00\x00a") == "a"
     with pytest.raises(UnicodeDecodeError):
         decode("café".encode("latin-1"))
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    write_text(path, "old")
+    with pytest.raises(TypeError):
+        write_bytes(path, "no bytes")  # type: ignore[arg-type]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_the_mode_that_open_would_give(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "theirs").write_text("")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "theirs").stat().st_mode

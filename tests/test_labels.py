@@ -560,3 +560,10 @@ def test_a_file_that_is_named_twice_is_refused(tmp_path: Path, tiny_schema: Sche
     path.write_text("text,union\nNorland waved.,favor\n")
     with pytest.raises(OptionError, match="is named twice"):
         read_rows([path, tmp_path / "." / "one.csv"], tiny_schema)
+
+
+def test_a_cell_of_a_csv_may_be_long(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("text,topics\n" + "a " * 100_000 + ",sanctions\n")
+    (row,) = read_rows(path, SCHEMA)
+    assert len(row.text) == 200_000

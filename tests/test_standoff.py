@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_a_row_has_labels_and_a_group(standoff: Path, copy: Path) -> None:
 
 def test_the_copy_may_have_another_name(standoff: Path, copy: Path) -> None:
     assert texts(standoff, copy.rename(copy.with_name("download (3).txt"))) == SENTENCES
+
+
+def test_labels_of_a_copy_with_other_line_ends_fit_one_with_these(copy: Path, tmp_path: Path) -> None:
+    text = TEXT.replace("\n", "\r\n")
+    sha = hashlib.sha256
+    start = text.index(SENTENCES[1])
+    row = {"article": "dandong", "article_sha": sha(text.encode()).hexdigest(), "start": start,
+           "end": start + len(SENTENCES[1]), "sentence_sha": sha(SENTENCES[1].encode()).hexdigest(),
+           "topics": [], "stances": {}}  # fmt: skip
+    path = tmp_path / "crlf.jsonl"
+    path.write_text(json.dumps(row))
+    assert texts(path, copy) == [SENTENCES[1]]
 
 
 @pytest.mark.parametrize("change", [("\n", "\r\n"), ("Envoys", "\ufeffEnvoys")], ids=["line ends", "byte order mark"])

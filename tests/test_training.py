@@ -1,5 +1,6 @@
 """Training: repeatable, order-free, honest about what it needs."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_sentences_with_two_different_labels_are_told(
     train([*tiny_rows, corrected, repeated], schema=tiny_schema, options=FAST, progress=said.append)
     expected = f"labelled twice, and not the same: 1 sentence, such as {corrected.text!r}; each counts."
     assert [line for line in said if line.startswith(expected)]
+
+
+def test_each_head_takes_the_strength_of_the_lowest_log_loss(tiny_rows: Sequence[LabelledSentence]) -> None:
+    model = train(list(tiny_rows), schema="infer", folds=2, jobs=1, strengths=(0.01, 10.0)).model
+    for record in model.provenance["heads"].values():
+        losses = record["log_loss"]
+        assert losses[str(record["C"])] == min(losses.values())
+        assert len(losses) == 2
+
+
+def test_what_is_amiss_with_the_rows_is_told(tiny_rows: Sequence[LabelledSentence]) -> None:
+    told: list[str] = []
+    alone = [dataclasses.replace(row, article=row.id) for row in tiny_rows]
+    train(alone, schema="infer", folds=2, jobs=1, progress=told.append)
+    assert any(line.startswith("every sentence is an article of its own") for line in told)
+    told.clear()
+    first = alone[0]
+    other = dataclasses.replace(first, id="again", topics=() if first.topics else ("trade",))
+    train([*alone, other], schema="infer", folds=2, jobs=1, progress=told.append)
+    assert any(line.startswith("labelled twice, and not the same: 1 sentence, such as") for line in told)
 
 
 def test_a_model_s_schema_can_be_taken_again(tiny_labels: Path, tiny_folder: Path, tiny_model: Classifier) -> None:

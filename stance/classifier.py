@@ -134,7 +134,8 @@ class Classifier:
     def predict_proba(self, texts: str | Iterable[str], *, threads: int = 1) -> Floats:
         """Calibrated probabilities, shape (n, len(columns)); each target's columns sum to 1.
 
-        The arguments are `decision_function`'s.
+        The arguments are `decision_function`'s. A blank text has the probabilities of no words at all; `classify` says
+        outright that it is neutral and without topics.
         """
         return self._scorer.probabilities(self.decision_function(texts, threads=threads))
 

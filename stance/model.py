@@ -61,6 +61,18 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     )
 
 
+def commonest_f1(classes: Mapping[str, int]) -> float:
+    """F1 of a head that always gives the commonest label, by how many sentences have each.
+
+    Of a topic ("absent" and "present") that of its being there, of a target the mean over the stances that occur.
+    """
+    label, count = max(classes.items(), key=lambda item: item[1])
+    of_it = 2 * count / (count + sum(classes.values()))
+    if "absent" in classes:
+        return 0.0 if label == "absent" else of_it
+    return of_it / sum(number > 0 for number in classes.values())
+
+
 @dataclass(frozen=True)
 class Heads:
     """All outputs' linear scores: the bias, and one row of weights a feature, a column an output column.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,10 @@ class Options:
     jobs: int = 2
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name != "strengths" and type(value) is not int:
+                raise OptionError(f"option {field.name!r} must be an integer, got {value!r}")
         _check("seed", self.seed, self.seed >= 0, "an integer of at least 0")
         _check("folds", self.folds, 2 <= self.folds <= 20, "an integer from 2 to 20")
         _check("word_min_count", self.word_min_count, self.word_min_count >= 1, "an integer of at least 1")
@@ -47,12 +52,10 @@ class Options:
             self.char_max == 0 or self.char_min <= self.char_max <= 9,
             "0 (off) or an integer from char_min to 9",
         )
-        _check(
-            "strengths",
-            self.strengths,
-            len(self.strengths) > 0 and all(c > 0 for c in self.strengths),
-            "one or more numbers above 0",
-        )
+        given = self.strengths if isinstance(self.strengths, list | tuple) else ()
+        good = len(given) > 0 and all(type(c) in (int, float) and 0 < c <= sys.float_info.max for c in given)
+        _check("strengths", self.strengths, good, "one or more finite numbers above 0")
+        object.__setattr__(self, "strengths", tuple(map(float, given)))
         _check("jobs", self.jobs, self.jobs >= 1, "an integer of at least 1")
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,19 +69,11 @@ class Options:
         Raises:
             OptionError: an unknown key, a wrong type, or a value outside its range.
         """
-        known = {field.name: field for field in dataclasses.fields(cls)}
-        for name, value in data.items():
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in data:
             if name not in known:
                 raise OptionError(f"unknown option {name!r}{did_you_mean(name, known)}")
-            default = known[name].default
-            if isinstance(default, int) and (not isinstance(value, int) or isinstance(value, bool)):
-                raise OptionError(f"option {name!r} must be an integer, got {value!r}")
-        try:
-            return cls(
-                **{**data, **({"strengths": tuple(map(float, data["strengths"]))} if "strengths" in data else {})}
-            )
-        except TypeError as error:
-            raise OptionError(f"options: wrong type ({error})") from None
+        return cls(**data)
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:

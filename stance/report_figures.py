@@ -9,7 +9,7 @@ from typing import Any
 from stance.agreement import Agreement
 from stance.evaluation import Change, Comparison, Difference, EvaluationResult, Figures
 from stance.metrics import Interval
-from stance.model import Model
+from stance.model import Model, commonest_f1
 from stance.schema import NEUTRAL, Schema
 from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
@@ -143,10 +143,12 @@ def heads_table(model: Model) -> Table:
             ", ".join(f"{label} {count}" for label, count in record.get("classes", {}).items() if label != "absent"),
             f"{record['C']:g}" if isinstance(record.get("C"), int | float) else "",
             *(_number(figures[output].get(name, math.nan)) for name in names),
+            _number(commonest_f1(record["classes"]) if record.get("classes") else math.nan),
         )
         for output, record in heads.items()
     )
-    right = [Column(name, right=True) for name in ("strength", *(_out_of_fold_name(n) for n in names))]
+    last = "F1 of the commonest label"
+    right = [Column(name, right=True) for name in ("strength", *(_out_of_fold_name(n) for n in names), last)]
     return Table((Column("output"), Column("sentences labelled"), *right), rows)
 
 

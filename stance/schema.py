@@ -79,7 +79,11 @@ class Schema:
         for output in (*self.topics, *self.targets):
             expected = self.stances if output in self.targets else ("present",)
             for key in (*output.rates, *output.keywords):
-                if key not in expected or key == NEUTRAL:
+                if key == NEUTRAL and key in expected:
+                    raise LabelError(
+                        f"schema: {output.name}: {key!r} is what the others leave, and has no rate or keywords"
+                    )
+                if key not in expected:
                     raise LabelError(f"schema: {output.name}: unknown label {key!r}{did_you_mean(key, expected)}")
             for group in (group for groups in output.keywords.values() for group in groups):
                 if group not in self.cues:
@@ -182,7 +186,7 @@ class Schema:
 
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise LabelError("expected a schema, found no file", file=path) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LabelError(f"expected TOML, got {error}", file=path) from None
@@ -217,8 +221,10 @@ def _rates(value: Any, where: str) -> dict[str, float]:
 def _outputs(value: Any, where: str) -> tuple[Output, ...]:
     if not isinstance(value, Mapping) or not all(isinstance(item, Mapping) for item in value.values()):
         raise LabelError(f"schema: {where} must be a table of tables, got {value!r}")
-    for item in value.values():
+    for name, item in value.items():
         _no_others(item, "description entities rates keywords")
+        if not isinstance(item.get("entities", []), Sequence) or isinstance(item.get("entities"), str):
+            raise LabelError(f"schema: {where}.{name}.entities must be a list of lists, got {item['entities']!r}")
     return tuple(
         Output(
             name=name,

@@ -20,6 +20,7 @@ from stance.errors import OptionError
 from stance.evaluation import Change, Comparison, Difference, evaluate_rows
 from stance.labels import read_rows
 from stance.metrics import Interval
+from stance.model import commonest_f1
 from stance.reasons import Reason, chosen, deciding, kind, pieces, reasons, word_weights
 from stance.records import Contribution, LabelledSentence, OutputExplanation, Prediction
 from stance.report import (
@@ -501,3 +502,16 @@ def test_a_model_says_what_share_of_sentences_each_label_is_expected_in(tiny_mod
     assert said["trade"] == "6%"
     assert [said[f"union: {stance}"] for stance in schema.stances] == ["11%", "4%", "85%"]
     assert said["tariffs: favor"] == "as labelled"
+
+
+@pytest.mark.parametrize(
+    ("classes", "f1"),
+    [
+        ({"absent": 6, "present": 2}, 0.0),
+        ({"absent": 2, "present": 6}, 12 / 14),  # precision 6/8, recall 1
+        ({"favor": 1, "against": 0, "neutral": 3}, (6 / 7) / 2),
+        ({"favor": 1, "against": 1, "neutral": 2}, (4 / 6) / 3),
+    ],
+)
+def test_the_commonest_label_s_f1_stands_beside_a_head_s(classes: dict[str, int], f1: float) -> None:
+    assert commonest_f1(classes) == pytest.approx(f1)

@@ -56,6 +56,7 @@ def test_the_shipped_schema_loads() -> None:
         ("favor = 0.1,", "favr = 0.1,", "ties: unknown label 'favr'; did you mean 'favor'"),
         ("favor = 0.1,", "favor = 0.99,", "rates must be above 0 and sum to less than 1"),
         ("favor = 0.1,", "favor = 0,", "rates must be above 0 and sum to less than 1"),
+        ("favor = 0.1,", "neutral = 0.1,", "'neutral' is what the others leave, and has no rate"),
         ('favor = ["warm"]', 'favor = ["wrm"]', "unknown cue group 'wrm'; did you mean 'warm'"),
         ("[entities]", "[entitys]", "unknown key 'entitys'; did you mean 'entities'"),
         ('east = ["Eastland"]', 'east = "Eastland"', "entities.east must be a list of strings"),

@@ -68,7 +68,7 @@ def coder_files(folder: jsonl.PathLike) -> dict[str, Path]:
         LabelError: two files of one name.
     """
     found: dict[str, Path] = {}
-    for file in sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES):
+    for file in sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() in SUFFIXES):
         if file.stem in found:
             raise LabelError(f"expected one file a coder, got {found[file.stem].name} and {file.name}", file=folder)
         found[file.stem] = file
@@ -95,7 +95,7 @@ def read_annotations(path: jsonl.PathLike, schema: Schema) -> list[Annotation]:
 def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int, Annotation | LabelError]]:
     """Line number and annotation, or what is wrong with the line, for those who want to see every error."""
     lines: dict[str, int] = {}
-    rows = _csv_rows(path, schema) if Path(path).suffix == ".csv" else jsonl.read_jsonl(path)
+    rows = _csv_rows(path, schema) if Path(path).suffix.lower() == ".csv" else jsonl.read_jsonl(path)
     while True:
         try:
             line, row = next(rows)

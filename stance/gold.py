@@ -131,13 +131,19 @@ def build_gold(
 def write_gold(gold: Mapping[str, Sequence[LabelledSentence]], folder: PathLike, schema: Schema) -> list[Path]:
     """Write ``gold/<split>.jsonl`` of a labels folder, each atomically; returns the paths.
 
-    Files of other splits are taken away: their articles are in these now.
+    Raises:
+        LabelError: another file there holds articles that are in these splits: they would be in two.
     """
     paths = {split: Path(folder) / "gold" / f"{split}.jsonl" for split in gold}
+    articles = {row.article for rows in gold.values() for row in rows}
+    for other in sorted(set((Path(folder) / "gold").glob("*.jsonl")) - set(paths.values())):
+        both = sum(article in articles for article in drawn(folder, [other.stem]))
+        if both:
+            raise LabelError(
+                f"it holds {both} articles that are now in another part: take it away, or give it a share", file=other
+            )
     for split, path in paths.items():
         write_rows(gold[split], path, schema)
-    for old in sorted(set((Path(folder) / "gold").glob("*.jsonl")) - set(paths.values())):
-        old.unlink()
     return list(paths.values())
 
 

@@ -210,7 +210,9 @@ def _provenance(value: Any) -> dict[str, Any]:
     if (
         not isinstance(heads, dict)
         or not all(isinstance(head, dict) and isinstance(head.get("classes", {}), dict) for head in heads.values())
-        or not all(type(count) is int for count in counts)
+        or not all(
+            type(n) is int for n in (*counts, *(n for h in heads.values() for n in h.get("classes", {}).values()))
+        )
     ):
         raise ModelError(f"provenance: expected an object with counts and an object a head, got {str(value)[:60]}")
     return dict(value)
@@ -335,7 +337,7 @@ def _held_out(heads: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = []
     for name, head in heads.items():
         counts = head.get("classes", {})
-        if not counts or "f1" not in head:
+        if not counts or not isinstance(head.get("f1"), float):
             continue
         labelled = ", ".join(f"{label} {count}" for label, count in counts.items() if label != "absent")
         rows.append(f"| {name} | {labelled} | {head['f1']:.3f} | {commonest_f1(counts):.3f} |")

@@ -86,7 +86,7 @@ def dehydrate(annotations: Iterable[Annotation], articles: Iterable[Article]) ->
 
 def is_standoff(path: PathLike) -> bool:
     """Whether a file of labels says where in which article they stand, rather than in which sentence of a list."""
-    if Path(path).suffix != ".jsonl":
+    if Path(path).suffix.lower() == ".csv":
         return False
     _, first = next(jsonl.read_jsonl(path), (0, {}))
     return "sentence_sha" in first

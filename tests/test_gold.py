@@ -265,12 +265,16 @@ def test_a_coders_file_of_the_folder_is_an_annotation_file(folder: Path) -> None
     assert len(read_annotations(folder / "annotations" / "coder_a.jsonl", SCHEMA)) == 10
 
 
-def test_a_split_that_is_given_up_leaves_no_file_behind(folder: Path) -> None:
-    write_gold(build_gold(folder, SCHEMA, seed=0, shares=SHARES), folder, SCHEMA)
-    two = build_gold(folder, SCHEMA, seed=0, shares=(("train", 0.5), ("test", 0.5)))
+def test_a_split_that_is_given_up_must_be_taken_away(folder: Path) -> None:
+    write_gold(build_gold(folder, SCHEMA, seed=0, shares=(("train", 0.6), ("dev", 0.4))), folder, SCHEMA)
+    two = build_gold(folder, SCHEMA, seed=0, shares=SHARES)  # the two articles of dev are in train or test
+    (folder / "gold" / "extra.jsonl").write_text('{"article": "of one\'s own"}\n')
+    with pytest.raises(LabelError, match=r"dev\.jsonl: it holds 2 articles that are now in another part"):
+        write_gold(two, folder, SCHEMA)
+    (folder / "gold" / "dev.jsonl").unlink()
     write_gold(two, folder, SCHEMA)
-    assert sorted(path.name for path in (folder / "gold").iterdir()) == ["test.jsonl", "train.jsonl"]
-    assert len(read_rows(folder, SCHEMA)) == sum(map(len, two.values()))
+    (folder / "gold" / "extra.jsonl").unlink()
+    assert len(read_rows(folder, SCHEMA)) == 10
 
 
 def test_gold_keeps_the_splits_it_has_unless_asked_for_new_ones(folder: Path) -> None:

@@ -27,28 +27,63 @@ reason = stance.explain(unsure[0][0].text).stances["china_ties"]["favor"]
 for contribution in reason.contributions[:5]:
     print(f"{contribution.weight:+.2f}  {contribution.text}  ({contribution.feature})")
 
-# %% A model of your own, from a handful of labels, on another subject altogether
-rows = [
-    {"text": text, "topics": topics, "stance": label}
-    for text, topics, label in [
-        ("The council backs the new tram line.", "transport", "favor"),
-        ("Residents cheered the tram's first run.", "transport", "favor"),
-        ("The tram is a gift to the suburbs, the mayor said.", "transport", "favor"),
-        ("Shopkeepers fear the tram will ruin the street.", "transport; trade", "against"),
-        ("The tram is a waste, the opposition said.", "transport", "against"),
-        ("Protesters blocked the tram works again.", "transport", "against"),
-        ("The tram leaves at noon.", "transport", "neutral"),
-        ("Shops open at nine.", "trade", "neutral"),
-        ("Bread prices rose at the market.", "trade", "neutral"),
-        ("It rained.", "", "neutral"),
-    ]
-]
-model = stance.train(rows, schema="infer", folds=2, char_min_count=1, word_min_count=1, jobs=1)
-print(model)
-print(model.classify("Commuters cheered the new line.").stance)
+# %% The same reasons as text, a line for each label given
+print(stance.explain(unsure[0][0].text))
 
-# %% Measured beside its baselines (on its own training rows here: do not do this at home)
-result = stance.evaluate(model, rows)
-print("model   ", result.model.mean_stance_macro_f1)
-for baseline in result.baselines:
-    print(f"{baseline.system:8}", baseline.mean_stance_macro_f1)
+# %% A model of your own, from a handful of labels, on another subject altogether
+LABELS = """
+favor    The council backs the new tram line.
+favor    Residents cheered the tram's first run through the old town.
+favor    The tram is a gift to the suburbs, the mayor said.
+favor    Doctors praised the tram for cleaner air around the hospital.
+favor    Pupils welcomed the tram, which saves them half an hour.
+favor    Traders backed a second tram line to the harbour.
+favor    The tram has been a success beyond all hopes, its operator said.
+favor    Cyclists and pensioners praised the quiet new tram.
+favor    Parents welcomed the plan to extend the tram to the school.
+favor    The union praised the tram as safe and cheap.
+favor    Visitors cheered as the tram reached the castle.
+favor    A majority of voters backed the tram on Sunday.
+against  Shopkeepers fear the tram will ruin the street.
+against  The tram is a waste of money, the opposition said.
+against  Protesters blocked the tram works again.
+against  Drivers complained that the tram slows all traffic.
+against  Taxi firms sued the city over the tram.
+against  Neighbours complained of the noise that the tram makes at night.
+against  An auditor called the tram a costly mistake.
+against  Critics fear that the tram will empty the buses.
+against  The tram was delayed again, to the anger of commuters.
+against  Protesters want the tram scrapped and the trees saved.
+against  The opposition called the extension of the tram a waste.
+against  Shopkeepers complained that the works for the tram cost them customers.
+neutral  The tram leaves at noon.
+neutral  Tram 4 stops at the library and at the museum.
+neutral  Tickets for the tram can be bought in any shop.
+neutral  The tram is green and white.
+neutral  The tram line is nine kilometres long.
+neutral  A tram driver was born in this house in 1901.
+neutral  Bread prices rose at the market.
+neutral  It rained on Tuesday.
+neutral  The library opens at nine.
+neutral  The museum shows coins from the harbour.
+neutral  A bakery won a prize.
+neutral  The tram depot lies behind the station.
+"""
+rows = [dict(zip(("stance", "text"), line.split(maxsplit=1), strict=True)) for line in LABELS.split("\n") if line]
+model = stance.train(rows, schema="infer", folds=4, char_min_count=1, word_min_count=1, jobs=1)
+print(model)
+
+# %% Measured on sentences that it has not seen, beside its baselines; so few say little, as the intervals show
+unseen = """
+favor    Commuters cheered the new tram.
+favor    The hospital welcomed the tram.
+favor    Voters in the suburbs backed the plan.
+against  Residents fear the noise.
+against  The auditor called the plan a waste.
+against  Drivers blocked the works.
+neutral  The tram stops at the market.
+neutral  The station opens at six.
+neutral  It snowed.
+"""
+print(stance.evaluate(model, [dict(zip(("stance", "text"), line.split(maxsplit=1), strict=True))
+                              for line in unseen.split("\n") if line]))  # fmt: skip

@@ -85,9 +85,11 @@ class EvaluationResult:
     def __str__(self) -> str:
         """The means of the model and of its baselines, a line each."""
         flattered = ", which the model was trained on" if self.trained_on_these else ""
-        lines = [f"{self.sentences} sentences of {self.articles} articles{flattered}; mean F1 of topics, of stances"]
+        means = {"topics": "mean_topic_f1", "stances": "mean_stance_macro_f1"}
+        there = [what for what, name in means.items() if not np.isnan(getattr(self.model, name).value)]
+        lines = [f"{self.sentences} sentences of {self.articles} articles{flattered}; mean F1 of {', of '.join(there)}"]
         for system in (self.model, *self.baselines):
-            lines.append(f"{system.system}: {system.mean_topic_f1}, {system.mean_stance_macro_f1}")
+            lines.append(f"{system.system}: {', '.join(str(getattr(system, means[what])) for what in there)}")
         return "\n".join(lines)
 
 

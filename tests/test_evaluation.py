@@ -160,3 +160,6 @@ def test_a_result_shows_its_means_beside_the_baselines() -> None:
         "majority: 0.300 [0.200, 0.400], 0.200 [0.100, 0.300]"
     )
     assert "articles, which the model was trained on;" in str(dataclasses.replace(result, trained_on_these=True))
+    none = Interval(float("nan"), float("nan"), float("nan"))
+    bare = dataclasses.replace(result, model=dataclasses.replace(result.model, mean_topic_f1=none), baselines=())
+    assert str(bare) == "12 sentences of 3 articles; mean F1 of stances\nmodel: 0.800 [0.700, 0.900]"

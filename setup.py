@@ -31,16 +31,19 @@ class BuildWithModel(build_py):
 
     def _copies(self) -> dict[Path, str]:
         folder = Path(self.build_lib, "stance", "shipped")
-        return {} if self.editable_mode else {file: str(folder / file.relative_to("models")) for file in SHIPPED}
+        return {file: str(folder / file.relative_to("models")) for file in SHIPPED}
 
     def run(self) -> None:
         super().run()
-        for file, copy in self._copies().items():
+        for file, copy in () if self.editable_mode else self._copies().items():
             self.mkpath(os.path.dirname(copy))
             self.copy_file(str(file), copy)
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         return [*super().get_outputs(include_bytecode), *self._copies().values()]
+
+    def get_output_mapping(self) -> dict[str, str]:  # a strict editable install links them
+        return {**super().get_output_mapping(), **{copy: str(file) for file, copy in self._copies().items()}}
 
     def get_source_files(self) -> list[str]:
         return [*super().get_source_files(), *map(str, SHIPPED)]

@@ -95,7 +95,8 @@ def read_annotations(path: jsonl.PathLike, schema: Schema) -> list[Annotation]:
 def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int, Annotation | LabelError]]:
     """Line number and annotation, or what is wrong with the line, for those who want to see every error."""
     lines: dict[str, int] = {}
-    rows = _csv_rows(path, schema) if Path(path).suffix.lower() == ".csv" else jsonl.read_jsonl(path)
+    table = Path(path).suffix.lower() == ".csv"
+    rows = _csv_rows(path, schema) if table else jsonl.read_jsonl(path)
     while True:
         try:
             line, row = next(rows)
@@ -105,6 +106,8 @@ def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int
             yield error.line or 0, error
             return
         try:
+            if table:
+                row["topics"] = split_topics(row["topics"], schema.topic_names)
             annotation = parse_annotation(row, schema)
             if annotation.id in lines:
                 raise LabelError(
@@ -118,19 +121,18 @@ def annotation_lines(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int
 
 
 def _csv_rows(path: jsonl.PathLike, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line and object of each row of a coder's CSV in which something is filled in."""
+    """Line and object of each row of a coder's CSV in which something is filled in; topics as they stand there."""
     columns = ("topics", *schema.target_names)
     for row in read_source(path):
-        cells = {column: cell for column, cell in row.values.items() if column not in columns}
-        labels = {column: row.values.get(column, "").strip() for column in columns}
-        if not any(labels.values()) and schema.targets:
-            continue
         for column in columns:
             if column not in row.values:
                 raise row.column_error(f"expected the columns id, sha, {', '.join(columns)}, got no {column!r}")
-        topics = split_topics(labels.pop("topics"), schema.topic_names)
-        stances = {target: stance for target, stance in labels.items() if stance}
-        yield row.line or 0, cells | {"topics": topics, "stances": stances}
+        cells = {column: cell for column, cell in row.values.items() if column and column not in columns}
+        labels = {column: row.values[column].strip() for column in columns}
+        if schema.targets and not any(labels.values()) and not cells.get("note", "").strip():
+            continue
+        stances = {target: stance for target, stance in labels.items() if target != "topics" and stance}
+        yield row.line or 0, cells | {"topics": labels["topics"], "stances": stances}
 
 
 def write_annotations(annotations: Iterable[Annotation], path: jsonl.PathLike) -> None:

@@ -51,7 +51,7 @@ class Majority:
 
 
 class Chance:
-    """Draws each label at its rate in the training rows."""
+    """Draws each label at its rate in the training rows; where a target has none there, each stance alike."""
 
     name = "random"
 
@@ -59,7 +59,7 @@ class Chance:
         n = max(len(rows), 1)
         self._topics = [sum(t in (row.topics or ()) for row in rows) / n for t in schema.topic_names]
         counts = [[sum(r.stances.get(t) == s for r in rows) for s in schema.stances] for t in schema.target_names]
-        self._stances = [np.array(row) / max(sum(row), 1) for row in counts]
+        self._stances = [np.array(row) / sum(row) if sum(row) else np.full(len(row), 1 / len(row)) for row in counts]
         self._seed = seed
 
     def decide(self, texts: Sequence[str]) -> Outcome:

@@ -108,6 +108,8 @@ def merge_coders(
     from stance.annotations import merge
 
     check_output(output, *(paths or [LABELS]), adjudication, schema)
+    if output is not None and output.suffix.lower() != ".jsonl":
+        raise OptionError(f"merge: --output writes a .jsonl file, got {output}")
     known, coders, _ = _coders(paths, schema)
     if not coders:
         raise LabelError(

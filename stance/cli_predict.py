@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -184,7 +184,7 @@ def classify(
     if html is not None:
         _write_page(html, pages, classifier, model, shown, min_precision)
     if left_out:
-        tell(f"left out: {counted(len(left_out), 'file')} that could not be read")
+        tell(f"{counted(len(left_out), 'file')} could not be read to the end")
         raise typer.Exit(1)
 
 
@@ -287,11 +287,12 @@ def _articles(given: Sequence[str], left_out: list[Path], *, show: bool) -> Iter
     """Every article, with distinct ids; a bar on standard error where there are many."""
     from stance.terminal import progress
 
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
     for article in progress(_read_all(given, left_out), "articles", show=show):
-        seen[article.id] = seen.get(article.id, 0) + 1
-        again = seen[article.id]
-        yield article if again == 1 else dataclasses.replace(article, id=f"{article.id}~{again}")
+        names = itertools.chain([article.id], (f"{article.id}~{again}" for again in itertools.count(2)))
+        name = next(name for name in names if name not in seen)
+        seen.add(name)
+        yield article if name == article.id else dataclasses.replace(article, id=name)
 
 
 def _read_all(given: Sequence[str], left_out: list[Path]) -> Iterator[Article]:
@@ -308,11 +309,14 @@ def _read_all(given: Sequence[str], left_out: list[Path]) -> Iterator[Article]:
             yield article_from_text(path)
         elif os.path.isdir(path) and (files := article_files(Path(path))):
             for file in files:
+                read = False
                 try:
-                    yield from read_articles(file)
+                    for article in read_articles(file):
+                        yield article
+                        read = True
                 except LabelError as error:
                     left_out.append(file)
-                    tell(f"left out: {error}")
+                    tell(f"left out{' from here on' if read else ''}: {error}")
         else:
             yield from read_articles(path)
 
@@ -330,7 +334,7 @@ def _batches(
     from stance.terminal import progress
 
     left = progress(rows, "texts", show=show)
-    while batch := list(islice(left, _LINES_AT_ONCE)):
+    while batch := list(itertools.islice(left, _LINES_AT_ONCE)):
         yield [name for name, _, _ in batch], [text for _, text, _ in batch], [others for _, _, others in batch]
 
 
@@ -347,6 +351,7 @@ def _named_rows(given: Sequence[str], column: str, taken: Collection[str] | None
     from stance.sources import SUFFIXES, read_column
 
     kept: Sequence[str] | None = None
+    first = ""
     for path in given:
         if path == STDIN or not path.lower().endswith(SUFFIXES):
             raise OptionError(f"--column reads tables ({', '.join(SUFFIXES)}), got {path}")
@@ -354,8 +359,9 @@ def _named_rows(given: Sequence[str], column: str, taken: Collection[str] | None
         blank = sum(not text.strip() for _, text, _ in rows)
         if blank:
             tell(f"{path}: {blank} of {len(rows)} texts are blank; they count as neutral and without topics")
-        if taken is not None:
-            kept = _kept(path, rows, taken, kept, given[0])
+        if taken is not None and rows:
+            first = first or path
+            kept = _kept(path, rows, taken, kept, first)
         for number, (own, text, others) in enumerate(rows, start=1):
             beside = {name: plain(others.get(name)) for name in kept or ()}
             yield own if own and len(given) == 1 else f"{path}:{own or number}", text, beside

@@ -50,10 +50,11 @@ def find_model(name: PathLike) -> Path:
         ModelError: neither exists.
     """
     path = Path(name)
-    if isinstance(name, str) and name == path.name and (_shipped() / name / MANIFEST).is_file():
-        return _shipped() / name
-    if path.is_dir() and str(name):
-        return path
+    with suppress(OSError):  # a name that no file can have
+        if isinstance(name, str) and name == path.name and (_shipped() / name / MANIFEST).is_file():
+            return _shipped() / name
+        if path.is_dir() and str(name):
+            return path
     shipped = shipped_models()
     known = ", ".join(shipped) or "none"
     raise ModelError(
@@ -141,7 +142,7 @@ def _files(path: PathLike) -> list[tuple[int, int]]:
     """Which files a model's are, to tell whether they were replaced."""
     found = []
     for name in (MANIFEST, WEIGHTS):
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             file = os.stat(Path(path) / name)
             found.append((file.st_ino, file.st_mtime_ns))
     return found
@@ -150,9 +151,11 @@ def _files(path: PathLike) -> list[tuple[int, int]]:
 def _being_replaced(path: PathLike) -> bool:
     """Whether the old folder is away and the new one not yet there."""
     target = Path(path)
-    if target.exists() or not target.parent.is_dir():
-        return False
-    return any(name.startswith(f".{target.name}.old.") for name in os.listdir(target.parent))
+    with suppress(OSError, ValueError):
+        return not target.exists() and any(
+            name.startswith(f".{target.name}.old.") for name in os.listdir(target.parent)
+        )
+    return False
 
 
 def _load(folder: Path, build: Callable[[Model], Any] | None) -> Any:

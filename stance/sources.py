@@ -222,7 +222,7 @@ def _csv_rows(path: Path, reader: Any) -> list[SourceRow]:
 
 def _distinct(columns: Sequence[str], name: object, line: int | None = None) -> None:
     for column in columns:
-        if columns.count(column) > 1:
+        if column and columns.count(column) > 1:
             raise LabelError(f"expected distinct column names, got {column!r} twice", file=name, line=line)
 
 

@@ -88,6 +88,8 @@ def test_a_coder_s_csv_is_read_row_by_row_and_rows_left_blank_are_passed_over(tm
     [
         ("id,sha,ties,topics\na,s,pro,\n", "line 2: expected a stance .*, got 'pro'"),
         ("id,sha,ties\na,s,favor\n", "line 1: expected the columns id, sha, topics, ties, got no 'topics'"),
+        ("id,sha,Ties,Topics\na,s,favor,\n", "line 1: expected the columns id, sha, topics, ties, got no 'topics'"),
+        ("id,sha,ties,topics\na,s,favor,['aid']\n", "line 2: expected topics separated by ';', got a list"),
         ("id,ties,topics\na,favor,\n", "line 2: expected the keys id, sha, topics, stances, got no 'sha'"),
         ("id,sha,ties,topics,nota\na,s,favor,,x\n", "line 2: unknown key 'nota'; did you mean 'note'"),
         ("id,sha,ties,topics\na,s,favor,\na,s,favor,\n", "line 3: expected each sentence once, got 'a' again"),
@@ -99,6 +101,21 @@ def test_what_is_wrong_with_a_coder_s_csv_is_said_with_its_line(tmp_path: Path, 
     path.write_text(table, encoding="utf-8")
     with pytest.raises(LabelError, match=message):
         read_annotations(path, schema)
+
+
+def test_a_row_with_a_note_alone_and_columns_without_a_name_are_read(tmp_path: Path) -> None:
+    schema = Schema(topics=SCHEMA.topics, targets=(Output(name="ties"),), default_target="ties")
+    path = tmp_path / "ann.csv"
+    path.write_text("id,sha,topics,ties,note,,\na,s,,,what is this?,,\n", encoding="utf-8")
+    assert read_annotations(path, schema) == [label("a", note="what is this?")]
+
+
+def test_a_bad_row_of_a_csv_does_not_hide_the_next_one(tmp_path: Path) -> None:
+    schema = Schema(topics=SCHEMA.topics, targets=(Output(name="ties"),), default_target="ties")
+    path = tmp_path / "ann.csv"
+    path.write_text("id,sha,topics,ties\na,s,[x],favor\nb,s,,pro\nc,s,,favor\n", encoding="utf-8")
+    found = list(annotation_lines(path, schema))
+    assert [(line, isinstance(what, LabelError)) for line, what in found] == [(2, True), (3, True), (4, False)]
 
 
 def test_a_coder_has_one_file(tmp_path: Path) -> None:

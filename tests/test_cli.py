@@ -162,7 +162,7 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_left_out(run: Run, tiny_folde
     found = run("classify", "-m", tiny_folder, "-f", "jsonl", folder)
     assert [json.loads(line)["id"] for line in found.out.splitlines()] == ["b-01"]
     told = f"left out: {folder / 'a.txt'}: expected UTF-8, got unexpected end of data at byte 12; save it as UTF-8\n"
-    assert found.err == f"{told}left out: 1 file that could not be read\n"
+    assert found.err == f"{told}1 file could not be read to the end\n"
     assert found.code == 1
     assert run("classify", "-m", tiny_folder, folder / "a.txt").code == 2  # named itself, it is an error
 
@@ -379,6 +379,42 @@ def test_csv_holds_the_other_columns_after_the_labels(
     assert second.endswith(f",{cells}")
     assert found.err == (f"{path}: {told}\n" if told else "")
     assert run("classify", "-m", tiny_folder, "--column", "headline", path).err == ""  # a table for people shows none
+
+
+def test_a_table_without_rows_does_not_say_which_columns_are_copied(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("headline,outlet\n", encoding="utf-8")
+    other.write_text("headline,outlet\nXi spoke,Wire\n", encoding="utf-8")
+    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", one, other)
+    assert json.loads(found.out)["outlet"] == "Wire"
+    assert found.err == ""
+
+
+def test_a_name_that_a_number_made_is_no_other_article_s(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    for name in ("a/x.txt", "b/x.txt", "x~2.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("It rained.")
+    found = run("classify", "-m", tiny_folder, "-f", "jsonl", tmp_path)
+    assert [json.loads(line)["article"] for line in found.out.splitlines()] == ["x", "x~2", "x~2~2"]
+
+
+def test_what_of_a_file_came_before_a_bad_line_is_not_said_to_be_left_out(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "d.jsonl").write_text('{"text": "It rained."}\n{')
+    found = run("classify", "-m", tiny_folder, "-f", "jsonl", tmp_path)
+    assert len(found.out.splitlines()) == 1
+    assert found.err.startswith(f"left out from here on: {tmp_path / 'd.jsonl'}, line 2: not a JSON object")
+    assert found.code == 1
+
+
+def test_merge_writes_json_lines_and_nothing_else(run: Run, tmp_path: Path, tiny_schema: Schema) -> None:
+    folder = labels_folder(tmp_path, tiny_schema)
+    for name in ("merged.csv", "-"):
+        found = run("labels", "merge", folder, "-o", name)
+        assert found.err == f"stance: merge: --output writes a .jsonl file, got {name}\n"
 
 
 def test_of_several_tables_the_first_one_says_which_columns_are_copied(

@@ -82,6 +82,12 @@ def test_the_keyword_baseline_goes_by_cues_where_the_entities_are_named(tiny_sch
     assert Keywords(tiny_schema).decide(texts).stances[:, 0].tolist() == [0, 2, 1, 2]
 
 
+def test_chance_draws_stances_alike_where_none_is_labelled(tiny_schema: Schema) -> None:
+    rows = [LabelledSentence(id="a", article="a", text="a", topics=("trade",), stances={})]
+    drawn = Chance(tiny_schema, rows).decide(["b"] * 300).stances[:, 0]
+    assert set(drawn) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_chance_is_repeatable(seed: int) -> None:
     one, other = (Chance(SCHEMA, ROWS, seed).decide(["x"] * 20) for _ in range(2))

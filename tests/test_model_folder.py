@@ -290,3 +290,9 @@ def test_a_decision_that_decides_nothing_is_refused(folder: Path, change: dict[s
 
 def test_a_saved_model_may_be_read_by_others(folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, ""], ids=["a null", "long", "blank"])
+def test_a_name_that_no_folder_can_have_is_refused_like_any_other(name: str) -> None:
+    with pytest.raises(ModelError, match="no model folder at"):
+        stance.load(name)

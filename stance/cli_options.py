@@ -155,13 +155,12 @@ def _decoded(lines: Iterable[bytes], name: str) -> Iterator[str]:
 
 def schema_of(folder: Path | None, schema: Path | None) -> Schema:
     """The schema given, else the labels folder's, else that of the shipped model."""
+    from stance.labels import folder_schema
     from stance.model_folder import DEFAULT_MODEL, load_model, read_schema
 
     if schema is not None:
         return read_schema(schema)
-    if folder is not None and (folder / "schema.toml").is_file():
-        return read_schema(folder)
-    return load_model(DEFAULT_MODEL).schema
+    return (None if folder is None else folder_schema(folder)) or load_model(DEFAULT_MODEL).schema
 
 
 def existing(path: Path, what: str) -> Path:

@@ -61,12 +61,19 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     )
 
 
+def counted_labels(classes: Mapping[str, int]) -> str:
+    """How many sentences have each label of a head, for people; a topic's absence is not told."""
+    return ", ".join(f"{label} {count}" for label, count in classes.items() if label != "absent")
+
+
 def commonest_f1(classes: Mapping[str, int]) -> float:
     """F1 of a head that always gives the commonest label, by how many sentences have each.
 
     Of a topic ("absent" and "present") that of its being there, of a target the mean over the stances that occur.
     """
     label, count = max(classes.items(), key=lambda item: item[1])
+    if count < 1:
+        return 0.0
     of_it = 2 * count / (count + sum(classes.values()))
     if "absent" in classes:
         return 0.0 if label == "absent" else of_it

@@ -21,7 +21,7 @@ from stance.background import in_background, one_thread
 from stance.errors import ModelError, StanceError, did_you_mean
 from stance.jsonl import PathLike, dumps, sha256
 from stance.lexicon import BLOCKS
-from stance.model import Decision, Heads, Model, columns_of, commonest_f1
+from stance.model import Decision, Heads, Model, columns_of, commonest_f1, counted_labels
 from stance.options import Options
 from stance.schema import Schema
 from stance.tensors import Tensor, read_tensors
@@ -342,8 +342,7 @@ def _held_out(heads: Mapping[str, Mapping[str, Any]]) -> list[str]:
         counts = head.get("classes", {})
         if not counts or not isinstance(head.get("f1"), float):
             continue
-        labelled = ", ".join(f"{label} {count}" for label, count in counts.items() if label != "absent")
-        rows.append(f"| {name} | {labelled} | {head['f1']:.3f} | {commonest_f1(counts):.3f} |")
+        rows.append(f"| {name} | {counted_labels(counts)} | {head['f1']:.3f} | {commonest_f1(counts):.3f} |")
     if not rows:
         return []
     return [

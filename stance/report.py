@@ -139,9 +139,8 @@ class CsvReport:
     def _begin(self, plain: Sequence[str]) -> None:
         if self._header:
             return
-        topics = [f"probability_topic_{topic}" for topic in self._schema.topic_names]
-        stances = [f"probability_{t}_{s}" for t in self._schema.target_names for s in self._schema.stances]
-        self._header = (*plain, "text", "topics", *self._schema.target_names, *topics, *stances, *self._others)
+        targets, probabilities = self._schema.target_names, _probability_columns(self._schema)
+        self._header = (*plain, "text", "topics", *targets, *probabilities, *self._others)
         self._writer.writerow(self._header)
 
     def _write(self, row: dict[str, Any], others: Sequence[object] = ()) -> None:
@@ -156,10 +155,13 @@ class CsvReport:
 
 def written_columns(schema: Schema) -> set[str]:
     """Names that no column beside the labels can have in what is written."""
-    stances = {f"probability_{target}_{stance}" for target in schema.target_names for stance in schema.stances}
-    topics = {f"probability_topic_{topic}" for topic in schema.topic_names}
     labels = {"topics", "stance", "stances", "topic_probabilities", "stance_probabilities", *schema.target_names}
-    return {"id", "text", *labels, *topics, *stances}
+    return {"id", "text", *labels, *_probability_columns(schema)}
+
+
+def _probability_columns(schema: Schema) -> list[str]:
+    topics = [f"probability_topic_{topic}" for topic in schema.topic_names]
+    return topics + [f"probability_{t}_{s}" for t in schema.target_names for s in schema.stances]
 
 
 def sentence_id(article: str, number: int) -> str:

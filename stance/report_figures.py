@@ -9,7 +9,7 @@ from typing import Any
 from stance.agreement import Agreement
 from stance.evaluation import Change, Comparison, Difference, EvaluationResult, Figures
 from stance.metrics import Interval
-from stance.model import Model, commonest_f1
+from stance.model import Model, commonest_f1, counted_labels
 from stance.schema import NEUTRAL, Schema
 from stance.terminal import Cell, Column, Screen, Table, counted, shown
 
@@ -140,7 +140,7 @@ def heads_table(model: Model) -> Table:
     rows = tuple(
         (
             output,
-            ", ".join(f"{label} {count}" for label, count in record.get("classes", {}).items() if label != "absent"),
+            counted_labels(record.get("classes", {})),
             f"{record['C']:g}" if isinstance(record.get("C"), int | float) else "",
             *(_number(figures[output].get(name, math.nan)) for name in names),
             _number(commonest_f1(record["classes"]) if record.get("classes") else math.nan),

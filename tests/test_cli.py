@@ -381,17 +381,6 @@ def test_csv_holds_the_other_columns_after_the_labels(
     assert run("classify", "-m", tiny_folder, "--column", "headline", path).err == ""  # a table for people shows none
 
 
-def test_a_table_without_rows_does_not_say_which_columns_are_copied(
-    run: Run, tiny_folder: Path, tmp_path: Path
-) -> None:
-    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    one.write_text("headline,outlet\n", encoding="utf-8")
-    other.write_text("headline,outlet\nXi spoke,Wire\n", encoding="utf-8")
-    found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", one, other)
-    assert json.loads(found.out)["outlet"] == "Wire"
-    assert found.err == ""
-
-
 def test_a_name_that_a_number_made_is_no_other_article_s(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     for name in ("a/x.txt", "b/x.txt", "x~2.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -417,15 +406,33 @@ def test_merge_writes_json_lines_and_nothing_else(run: Run, tmp_path: Path, tiny
         assert found.err == f"stance: merge: --output writes a .jsonl file, got {name}\n"
 
 
-def test_of_several_tables_the_first_one_says_which_columns_are_copied(
-    run: Run, tiny_folder: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("first", "second", "outlets", "told"),
+    [
+        ("id,headline,outlet\na,Kim spoke,Wire\n", "id,headline,reach\nb,Xi spoke,7\n", ["Wire", None], "reach"),
+        ("headline,outlet\n", "headline,outlet\nXi spoke,Wire\n", ["Wire"], ""),
+    ],
+    ids=["other columns", "no rows"],
+)
+def test_of_several_tables_the_first_one_with_rows_says_which_columns_are_copied(
+    run: Run, tiny_folder: Path, tmp_path: Path, first: str, second: str, outlets: list[str | None], told: str
 ) -> None:
     one, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    one.write_text("id,headline,outlet\na,Kim spoke,Wire\n", encoding="utf-8")
-    other.write_text("id,headline,reach\nb,Xi spoke,7\n", encoding="utf-8")
+    one.write_text(first, encoding="utf-8")
+    other.write_text(second, encoding="utf-8")
     found = run("classify", "-m", tiny_folder, "--column", "headline", "-f", "jsonl", one, other)
-    assert [json.loads(line)["outlet"] for line in found.out.splitlines()] == ["Wire", None]
-    assert found.err == f"{other}: not copied: reach (not in {one})\n"
+    assert [json.loads(line)["outlet"] for line in found.out.splitlines()] == outlets
+    assert found.err == (f"{other}: not copied: {told} (not in {one})\n" if told else "")
+
+
+def test_the_page_says_that_it_abstains_and_its_size_where_it_is_large(
+    run: Run, tiny_folder: Path, story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.html"
+    monkeypatch.setattr("stance.cli_predict._LARGE_PAGE", 0)
+    found = run("classify", "-m", tiny_folder, "--min-precision", "0.9", "--html", page, story)
+    assert found.err == f"page: {page} (0 MB: browsers take long to show it)\n"
+    assert "It abstains where it would not be right in 90% of such cases." in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("source", ["-", "story.txt"])

@@ -511,6 +511,7 @@ def test_a_model_says_what_share_of_sentences_each_label_is_expected_in(tiny_mod
         ({"absent": 2, "present": 6}, 12 / 14),  # precision 6/8, recall 1
         ({"favor": 1, "against": 0, "neutral": 3}, (6 / 7) / 2),
         ({"favor": 1, "against": 1, "neutral": 2}, (4 / 6) / 3),
+        ({"favor": 0, "neutral": 0}, 0.0),
     ],
 )
 def test_the_commonest_label_s_f1_stands_beside_a_head_s(classes: dict[str, int], f1: float) -> None:

@@ -57,6 +57,7 @@ def test_the_shipped_schema_loads() -> None:
         ("favor = 0.1,", "favor = 0.99,", "rates must be above 0 and sum to less than 1"),
         ("favor = 0.1,", "favor = 0,", "rates must be above 0 and sum to less than 1"),
         ("favor = 0.1,", "neutral = 0.1,", "'neutral' is what the others leave, and has no rate"),
+        ('entities = [["east", "west"]]\nrates', "entities = 3\nrates", "ties.entities must be a list of lists, got 3"),
         ('favor = ["warm"]', 'favor = ["wrm"]', "unknown cue group 'wrm'; did you mean 'warm'"),
         ("[entities]", "[entitys]", "unknown key 'entitys'; did you mean 'entities'"),
         ('east = ["Eastland"]', 'east = "Eastland"', "entities.east must be a list of strings"),
@@ -69,6 +70,11 @@ def test_a_schema_that_does_not_fit_says_what_is_wrong(tmp_path: Path, old: str,
     with pytest.raises(LabelError, match=message) as caught:
         Schema.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_folder_is_no_schema(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="expected a schema, found no file"):
+        Schema.load(tmp_path)
 
 
 def test_a_missing_schema_is_named(tmp_path: Path) -> None:
